@@ -1,0 +1,1 @@
+# abi: rules of this folder

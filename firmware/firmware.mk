@@ -1,0 +1,1 @@
+# firmware: rules of this folder

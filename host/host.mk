@@ -1,0 +1,1 @@
+# host: rules of this folder

@@ -1,0 +1,1 @@
+# sdk: rules of this folder
