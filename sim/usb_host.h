@@ -1,0 +1,52 @@
+// The two ends of the USB wire in the virtual board: a device controller below, and above it a host
+// model that enumerates as Linux does and moves packets at full-speed pace.
+//
+// SPDX-License-Identifier: MIT
+#ifndef SIM_USB_HOST_H
+#define SIM_USB_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct machine;
+
+enum usb_handshake { USB_ACK, USB_NAK, USB_STALL, USB_NO_ANSWER };
+
+// What a device controller model offers to the wire.
+struct usb_device_port {
+    void *context;
+    bool (*attached)(void *context);    // pull-up visible
+    void (*vbus)(void *context, bool on);
+    void (*bus_reset)(void *context);
+    void (*suspend)(void *context, bool suspended);
+    void (*start_of_frame)(void *context, uint16_t frame);
+    enum usb_handshake (*setup)(void *context, uint8_t address, const uint8_t packet[8]);
+    enum usb_handshake (*out)(void *context, uint8_t address, uint8_t endpoint,
+                              const uint8_t *data, size_t length, bool data1);
+    enum usb_handshake (*in)(void *context, uint8_t address, uint8_t endpoint, uint8_t *data,
+                             size_t *length, bool *data1); // length: room in, bytes out
+};
+
+struct usb_host;
+
+// plugged: the cable is in at start.
+struct usb_host *usb_host_create(struct machine *machine, const struct usb_device_port *port,
+                                 bool plugged);
+void usb_host_plug(struct usb_host *host, bool plugged);
+void usb_host_pull_up_changed(struct usb_host *host); // called by the controller model
+
+// The CDC-ACM driver's face towards a cable.
+struct usb_serial_events {
+    void *context;
+    void (*link)(void *context, bool configured);
+    void (*received)(void *context, const uint8_t *data, size_t length); // IN bytes, port open
+    void (*sent)(void *context); // room in the OUT queue again
+};
+void usb_host_serial(struct usb_host *host, const struct usb_serial_events *events);
+void usb_host_open(struct usb_host *host, bool open);
+size_t usb_host_send(struct usb_host *host, const uint8_t *data, size_t length); // bytes taken
+bool usb_host_configured(const struct usb_host *host);
+bool usb_host_idle(const struct usb_host *host); // OUT queue empty
+
+#endif
