@@ -1,0 +1,34 @@
+// FLASH of the STM32H750: the interface registers, the 128 KB array with its programming rules, the
+// option bytes.
+//
+// SPDX-License-Identifier: MIT
+#ifndef SIM_H750_FLASH_H
+#define SIM_H750_FLASH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct flash;
+struct machine;
+struct rcc;
+
+#define FLASH_BASE UINT32_C(0x08000000)
+#define FLASH_SIZE UINT32_C(0x20000)
+
+// Maps the array at FLASH_BASE (erased) and takes the CPU's stores to it. Array and option bytes
+// outlive resets and power cycles of the machine.
+struct flash *flash_create(struct machine *machine, struct rcc *rcc);
+
+// The array's bytes, for a loader; after a change tell the machine (machine_memory_changed).
+uint8_t *flash_array(struct flash *flash);
+
+// Power is going: what is being programmed or erased is left torn. Call before RESET_POWER_ON.
+void flash_power_off(struct flash *flash);
+
+// Where the core boots with the BOOT0 pin at this level (option bytes BOOT_ADD0, BOOT_ADD1).
+uint32_t flash_boot_address(const struct flash *flash, bool boot0);
+
+// Erase and program operations since creation.
+uint64_t flash_operations(const struct flash *flash);
+
+#endif

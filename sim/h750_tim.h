@@ -1,0 +1,22 @@
+// The timers of the STM32H750: TIM1-8, TIM12-17, and the low-power timers LPTIM1-5.
+//
+// SPDX-License-Identifier: MIT
+#ifndef SIM_H750_TIM_H
+#define SIM_H750_TIM_H
+
+#include <stdint.h>
+
+struct machine;
+struct rcc;
+struct tim;
+
+extern const char *const tim_names[]; // "TIM1", ...; ends with NULL
+
+// NULL if there is no timer of that name.
+struct tim *tim_create(struct machine *machine, struct rcc *rcc, const char *name);
+
+// Output reference level OCxREF of channel 1..6, and the counter, now.
+int tim_output_reference(struct tim *tim, unsigned channel);
+uint32_t tim_counter(struct tim *tim);
+
+#endif
