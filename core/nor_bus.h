@@ -1,7 +1,8 @@
-// What the flash chip driver asks of the microcontroller's quad-SPI controller: single transactions.
+// What the flash chip driver asks of the microcontroller's quad-SPI controller: single
+// transactions.
 //
-// Implemented by firmware/chip/qspi.c on silicon and by a fake in tests. Terms are those of JESD216:
-// lanes are 0 (phase absent), 1, 2 or 4.
+// Implemented by firmware/chip/qspi.c on silicon and by a fake in tests. Terms are those of
+// JESD216: lanes are 0 (phase absent), 1, 2 or 4.
 //
 // SPDX-License-Identifier: MIT
 #ifndef CORE_NOR_BUS_H
@@ -16,14 +17,15 @@ struct nor_command {
     uint8_t opcode_lanes;
     uint8_t address_bytes; // 0, 3 or 4
     uint8_t address_lanes;
-    uint8_t mode_bits;     // the mode byte after the address
-    uint8_t mode_lanes;    // 0: no mode byte
+    uint8_t mode_bits;  // the mode byte after the address
+    uint8_t mode_lanes; // 0: no mode byte
     uint8_t dummy_cycles;
     uint8_t data_lanes;
     uint32_t address;
 };
 
-// All functions return 0 or a negative enum ql_error (core/error.h). None waits longer than its limit.
+// All functions return 0 or a negative enum ql_error (core/error.h). None waits longer than its
+// limit.
 struct nor_bus {
     void *context;
     // A command without a data phase.

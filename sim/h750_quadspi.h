@@ -18,7 +18,7 @@ struct pin_function {
 };
 
 struct quadspi_wiring {
-    struct pin_function clk, ncs;    // ncs of bank 1, may serve both chips
+    struct pin_function clk, ncs; // ncs of bank 1, may serve both chips
     struct pin_function bank1_io[4];
     struct pin_function bank2_io[4]; // port 0 where bank 2 is not wired
     struct pin_function bank2_ncs;

@@ -10,8 +10,8 @@ struct machine;
 struct rcc;
 
 enum rcc_clock {
-    RCC_CLOCK_CPU,     // rcc_c_ck after D1CPRE
-    RCC_CLOCK_HCLK,    // AXI, AHB1..4 (HCLK3)
+    RCC_CLOCK_CPU,  // rcc_c_ck after D1CPRE
+    RCC_CLOCK_HCLK, // AXI, AHB1..4 (HCLK3)
     RCC_CLOCK_PCLK1,
     RCC_CLOCK_PCLK2,
     RCC_CLOCK_PCLK3,

@@ -33,14 +33,14 @@ uint64_t machine_cycles(const struct machine *machine);
 struct event {
     void (*fire)(void *context); // called once, at exactly at_ns, with machine_now_ns() == at_ns
     void *context;
-    const char *name;     // for traces
-    uint64_t at_ns;       // valid while armed
+    const char *name; // for traces
+    uint64_t at_ns;   // valid while armed
     bool armed;
-    uint64_t order;       // ties fire in the order of arming
+    uint64_t order; // ties fire in the order of arming
     size_t heap_index;
 };
 
-void event_arm_at(struct machine *machine, struct event *event, uint64_t at_ns);   // re-arms
+void event_arm_at(struct machine *machine, struct event *event, uint64_t at_ns); // re-arms
 void event_arm_in(struct machine *machine, struct event *event, uint64_t delay_ns);
 void event_cancel(struct machine *machine, struct event *event);
 
@@ -169,8 +169,8 @@ void machine_unwatch(struct machine *machine, struct watch *watch);
 
 // The machine does not run past this virtual time (TIME_NEVER: no bound); reaching it calls
 // `reached` once. With a bound in the past it stands still and only watches descriptors.
-void machine_set_limit(struct machine *machine, uint64_t limit_ns,
-                       void (*reached)(void *context), void *context);
+void machine_set_limit(struct machine *machine, uint64_t limit_ns, void (*reached)(void *context),
+                       void *context);
 
 // Counters for the control socket's `stats`: each line printed as "name value".
 void machine_add_statistic(struct machine *machine, const char *name, const uint64_t *value);

@@ -21,12 +21,12 @@ struct nor_frame {
     uint32_t address;
     uint8_t address_bytes; // 1..4
     uint8_t address_lanes;
-    uint32_t mode;         // alternate bytes, most significant first
-    uint8_t mode_bytes;    // 0..4
+    uint32_t mode;      // alternate bytes, most significant first
+    uint8_t mode_bytes; // 0..4
     uint8_t mode_lanes;
     uint8_t dummy_cycles;
     uint8_t data_lanes;
-    bool data_is_read;     // direction of the data phase
+    bool data_is_read; // direction of the data phase
     uint32_t clock_hz;
 };
 

@@ -16,14 +16,14 @@ enum usb_handshake { USB_ACK, USB_NAK, USB_STALL, USB_NO_ANSWER };
 // What a device controller model offers to the wire.
 struct usb_device_port {
     void *context;
-    bool (*attached)(void *context);    // pull-up visible
+    bool (*attached)(void *context); // pull-up visible
     void (*vbus)(void *context, bool on);
     void (*bus_reset)(void *context);
     void (*suspend)(void *context, bool suspended);
     void (*start_of_frame)(void *context, uint16_t frame);
     enum usb_handshake (*setup)(void *context, uint8_t address, const uint8_t packet[8]);
-    enum usb_handshake (*out)(void *context, uint8_t address, uint8_t endpoint,
-                              const uint8_t *data, size_t length, bool data1);
+    enum usb_handshake (*out)(void *context, uint8_t address, uint8_t endpoint, const uint8_t *data,
+                              size_t length, bool data1);
     enum usb_handshake (*in)(void *context, uint8_t address, uint8_t endpoint, uint8_t *data,
                              size_t *length, bool *data1); // length: room in, bytes out
 };

@@ -1,1 +1,55 @@
-# tools: rules of this folder
+# tools: the goals that people and CI call. Each recipe that needs packages installs them first.
+
+.PHONY: help demo test check tidy fuzz size clean dependencies
+FUZZ_SECONDS ?= 60
+
+help:
+	@echo "make            build everything (packages must be there: make dependencies)"
+	@echo "make demo       from nothing to a 1 MiB program running from the flash chip of a virtual board"
+	@echo "make test       every test, one summary line at the end"
+	@echo "make check      what CI runs: build, tidy, size limits, tests, demo, fuzzing for $(FUZZ_SECONDS) s a target"
+	@echo "make size       sizes of the images; fails above the limits"
+	@echo "make fuzz       fuzz targets, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
+	@echo "make tidy       layout and style rules"
+	@echo "make install    the tool and the virtual board into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
+	@echo "make clean      remove build/"
+
+dependencies:
+	@tools/install_dependencies test
+
+# A second make, since what the first one would find missing is only installed here.
+demo:
+	@tools/install_dependencies demo
+	@$(MAKE) --no-print-directory demo-build
+	@tools/demo
+
+.PHONY: demo-build
+demo-build: $(DEMO_FILES)
+
+test:
+	@tools/install_dependencies test
+	@$(MAKE) --no-print-directory test-build
+	@tests/run $(TEST_COMMANDS)
+
+.PHONY: test-build
+test-build: $(ALL) $(TEST_PROGRAMS) $(TEST_FILES)
+
+tidy:
+	@tools/tidy
+
+fuzz:
+	@tools/install_dependencies test
+	@$(MAKE) --no-print-directory $(FUZZ_PROGRAMS)
+	@tests/run --limit $$(($(FUZZ_SECONDS) + 120)) $(addprefix tests/fuzz/run+$(FUZZ_SECONDS)+,$(FUZZ_PROGRAMS))
+
+check:
+	@tools/check
+
+clean:
+	rm -rf $(BUILD)
+
+PREFIX ?= /usr/local
+.PHONY: install
+install: $(BUILD)/quadlane $(BUILD)/quadlane-board
+	install -D -m 755 $(BUILD)/quadlane $(DESTDIR)$(PREFIX)/bin/quadlane
+	install -D -m 755 $(BUILD)/quadlane-board $(DESTDIR)$(PREFIX)/bin/quadlane-board
