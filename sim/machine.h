@@ -61,8 +61,10 @@ struct register_info {
     uint32_t offset;   // from the device's base
     uint32_t reset;    // value after a system reset
     uint32_t readable; // bits that exist for reading
-    uint32_t writable; // bits that exist for writing (write-1-to-clear and trigger bits included);
-                       // writing a bit outside that differs from `reset` is a violation
+    uint32_t writable; // bits that exist for writing (write-1-to-clear and trigger bits included).
+                       // A write that gives a bit which is neither readable nor writable another
+                       // value than in `reset` is a violation; so are writing a register with
+                       // writable 0 and reading one with readable 0.
     uint8_t access;    // ACCESS_WORD... sizes the register takes
     uint16_t count;    // registers in a row of this shape (0 and 1: one), `stride` bytes apart
     uint16_t stride;
@@ -80,6 +82,7 @@ struct device {
     const struct register_info *registers; // ends with a NULL name; NULL: device checks by itself
     void *context;
     // offset is from base; size 1, 2 or 4. The bus has checked clock gate, register and size.
+    // read NULL: the device lies over memory, takes the writes only (internal flash).
     uint32_t (*read)(void *context, uint32_t offset, unsigned size);
     void (*write)(void *context, uint32_t offset, unsigned size, uint32_t value);
     void (*reset)(void *context, enum reset_kind kind); // also called through RCC's reset bits as
