@@ -494,6 +494,18 @@ bool machine_irq_level(const struct machine *machine, unsigned irq)
     return machine->irq_levels[irq];
 }
 
+void machine_reset_devices(struct machine *machine, uint16_t reset_offset, uint8_t reset_bit)
+{
+    for (size_t i = 0; i < machine->device_count; i++) {
+        const struct device *device = &machine->devices[i]->device;
+
+        if (device->reset_offset != 0 && device->reset_offset == reset_offset &&
+            device->reset_bit == reset_bit && device->reset != NULL) {
+            device->reset(device->context, RESET_SOFTWARE);
+        }
+    }
+}
+
 void machine_reset(struct machine *machine, enum reset_kind kind)
 {
     if (!machine->reset_asked || kind < machine->reset_kind) {

@@ -113,6 +113,9 @@ void machine_bus_error(struct machine *machine);
 // Level of an interrupt line into the NVIC, irq 0..149.
 void machine_irq(struct machine *machine, unsigned irq, bool level);
 
+// Reset the devices behind a bit of one of RCC's peripheral reset registers, as RESET_SOFTWARE.
+void machine_reset_devices(struct machine *machine, uint16_t reset_offset, uint8_t reset_bit);
+
 // Ask for a reset; it happens before the next instruction.
 void machine_reset(struct machine *machine, enum reset_kind kind);
 
