@@ -18,14 +18,17 @@ struct usb_device_port {
     void *context;
     bool (*attached)(void *context); // pull-up visible
     void (*vbus)(void *context, bool on);
-    void (*bus_reset)(void *context);
-    void (*suspend)(void *context, bool suspended);
+    void (*bus_reset)(
+        void *context); // SE0 begins; the first start of frame after it ends the reset
+    void (*suspend)(void *context, bool suspended); // true: no traffic for 3 ms
     void (*start_of_frame)(void *context, uint16_t frame);
     enum usb_handshake (*setup)(void *context, uint8_t address, const uint8_t packet[8]);
     enum usb_handshake (*out)(void *context, uint8_t address, uint8_t endpoint, const uint8_t *data,
                               size_t length, bool data1);
     enum usb_handshake (*in)(void *context, uint8_t address, uint8_t endpoint, uint8_t *data,
                              size_t *length, bool *data1); // length: room in, bytes out
+    // The host's ACK of the last `in` has arrived; not called if the host dropped the packet.
+    void (*in_acknowledged)(void *context, uint8_t endpoint);
 };
 
 struct usb_host;
@@ -34,7 +37,13 @@ struct usb_host;
 struct usb_host *usb_host_create(struct machine *machine, const struct usb_device_port *port,
                                  bool plugged);
 void usb_host_plug(struct usb_host *host, bool plugged);
-void usb_host_pull_up_changed(struct usb_host *host); // called by the controller model
+void usb_host_suspend(struct usb_host *host, bool suspended); // no more frames, or resume
+
+// Called by the controller model: the pull-up came or went; an endpoint that answered NAK may now
+// answer otherwise; the device signals remote wake-up.
+void usb_host_pull_up_changed(struct usb_host *host);
+void usb_host_endpoint_ready(struct usb_host *host);
+void usb_host_remote_wakeup(struct usb_host *host);
 
 // The CDC-ACM driver's face towards a cable.
 struct usb_serial_events {
@@ -44,9 +53,19 @@ struct usb_serial_events {
     void (*sent)(void *context); // room in the OUT queue again
 };
 void usb_host_serial(struct usb_host *host, const struct usb_serial_events *events);
+// Holds over the device's coming and going: the port is opened as soon as there is one. Closing
+// lets the OUT queue drain first.
 void usb_host_open(struct usb_host *host, bool open);
+void usb_host_throttle(struct usb_host *host, bool throttled); // true: take no more IN bytes
 size_t usb_host_send(struct usb_host *host, const uint8_t *data, size_t length); // bytes taken
 bool usb_host_configured(const struct usb_host *host);
 bool usb_host_idle(const struct usb_host *host); // OUT queue empty
+
+// What the device said of itself; NULL while none is enumerated.
+struct usb_identity {
+    uint16_t vendor, product, release;
+    char manufacturer_name[128], product_name[128], serial_number[128]; // UTF-8, "" if absent
+};
+const struct usb_identity *usb_host_identity(const struct usb_host *host);
 
 #endif
