@@ -1,0 +1,256 @@
+// The wire protocol's numbers: kinds, status codes, offsets and sizes. Written from SPEC.md
+// sections 1, 2, 3, 4, 6 and 7; the meaning of each stands there.
+//
+// Offsets are those of a field in its payload (QL_BODY_: in the body); all integers are
+// little-endian and are read and written by abi/bytes.h.
+//
+// SPDX-License-Identifier: MIT
+#ifndef ABI_PROTOCOL_H
+#define ABI_PROTOCOL_H
+
+#include <stdint.h>
+
+#define QL_PROTOCOL_VERSION 1
+
+// Section 1: the body of a frame.
+enum {
+    QL_BODY_KIND = 0,
+    QL_BODY_FLAGS = 1,
+    QL_BODY_TAG = 2,
+    QL_BODY_LENGTH = 4,
+    QL_BODY_RESERVED = 6,
+    QL_BODY_PAYLOAD = 8,
+    QL_BODY_CRC_SIZE = 4,
+    QL_PAYLOAD_MAX = 4112,
+    QL_BODY_MIN = QL_BODY_PAYLOAD + QL_BODY_CRC_SIZE,
+    QL_BODY_MAX = QL_BODY_PAYLOAD + QL_PAYLOAD_MAX + QL_BODY_CRC_SIZE,
+};
+
+// Ranges of kinds.
+enum {
+    QL_KIND_REQUEST_FIRST = 0x01,
+    QL_KIND_REQUEST_LAST = 0x3F,
+    QL_KIND_STREAM_FIRST = 0x40,
+    QL_KIND_STREAM_LAST = 0x5F,
+    QL_KIND_ANSWER = 0x80, // an answer's kind = its request's + this
+    QL_KIND_EVENT_FIRST = 0xC0,
+    QL_KIND_EVENT_LAST = 0xDF,
+};
+
+enum ql_kind {
+    QL_KIND_HELLO = 0x01,
+    QL_KIND_INFO = 0x02,
+    QL_KIND_STATUS = 0x03,
+    QL_KIND_READ = 0x04,
+    QL_KIND_HASH = 0x05,
+    QL_KIND_SECTORS = 0x06,
+    QL_KIND_BOOT = 0x07,
+    QL_KIND_RESET = 0x08,
+    QL_KIND_BEGIN = 0x10,
+    QL_KIND_END = 0x11,
+    QL_KIND_ABORT = 0x12,
+    QL_KIND_ERASE = 0x40,
+    QL_KIND_WRITE = 0x41,
+    QL_KIND_PROGRESS = 0xC0,
+};
+
+// Section 2: answers.
+enum {
+    QL_ANSWER_STATUS = 0,
+    QL_ANSWER_DETAIL = 4,
+    QL_ANSWER_CONTENT = 8,
+};
+
+enum {
+    QL_HELLO_LOWEST = 0,
+    QL_HELLO_HIGHEST = 2,
+    QL_HELLO_ZERO = 4,
+    QL_HELLO_SIZE = 8,
+    // content of the answer
+    QL_HELLO_VERSION = 0,
+    QL_HELLO_PAYLOAD_MAX = 2,
+    QL_HELLO_WINDOW = 4,
+    QL_HELLO_CAPABILITIES = 8,
+    QL_HELLO_SESSION = 12,
+    QL_HELLO_UID = 16,
+    QL_HELLO_ANSWER_ZERO = 28,
+    QL_HELLO_CONTENT_SIZE = 32,
+};
+
+enum {
+    QL_CAPABILITY_UPDATE = 1 << 0,
+    QL_CAPABILITY_SECTORS = 1 << 1,
+    QL_CAPABILITY_HASH = 1 << 2,
+    QL_CAPABILITY_RESET_STAY = 1 << 3,
+};
+
+enum {
+    QL_READ_ADDRESS = 0,
+    QL_READ_LENGTH = 4,
+    QL_READ_SIZE = 8,
+    QL_READ_LENGTH_MAX = 4096,
+
+    QL_HASH_ADDRESS = 0,
+    QL_HASH_LENGTH = 4,
+    QL_HASH_SIZE = 8,
+    QL_SHA256_SIZE = 32,
+
+    QL_SECTORS_ADDRESS = 0,
+    QL_SECTORS_COUNT = 4,
+    QL_SECTORS_SIZE = 8,
+    QL_SECTORS_COUNT_MAX = 256,
+    QL_SECTOR_SIZE = 4096,
+    QL_SECTOR_DIGEST_SIZE = 16,
+
+    QL_BOOT_ADDRESS = 0,
+    QL_BOOT_ZERO = 4,
+    QL_BOOT_SIZE = 8,
+
+    QL_RESET_MODE = 0,
+    QL_RESET_SIZE = 4,
+    QL_RESET_PLAIN = 0,
+    QL_RESET_STAY = 1,
+};
+
+enum ql_info_tag {
+    QL_INFO_BOARD = 0x01,
+    QL_INFO_VERSION = 0x02,
+    QL_INFO_JEDEC_ID = 0x03,
+    QL_INFO_CHIP_SIZE = 0x04,
+    QL_INFO_STATUS_REGISTERS = 0x05,
+    QL_INFO_MAPPED_BASE = 0x06,
+    QL_INFO_PROGRAM_AREA = 0x07,
+    QL_INFO_ERASE_TYPES = 0x08,
+    QL_INFO_PAGE = 0x09,
+    QL_INFO_STAY_REASON = 0x0A,
+    QL_INFO_BOOT_ADDRESS = 0x0B,
+    QL_INFO_VERDICT = 0x0C,
+    QL_INFO_RESET_CAUSE = 0x0D,
+    QL_INFO_IDCODE = 0x0E,
+    QL_INFO_CLOCKS = 0x0F,
+    QL_INFO_COUNTERS = 0x10,
+    QL_INFO_READ_PROTECTION = 0x11,
+    QL_INFO_SFDP = 0x12,
+    QL_INFO_CHIP_NAME = 0x13,
+};
+
+// Section 3.
+enum ql_status {
+    QL_STATUS_OK = 0,
+    QL_STATUS_UNKNOWN_COMMAND = 1,
+    QL_STATUS_BAD_REQUEST = 2,
+    QL_STATUS_VERSION = 3,
+    QL_STATUS_BUSY = 4,
+    QL_STATUS_OUT_OF_RANGE = 5,
+    QL_STATUS_RESERVED = 6,
+    QL_STATUS_ALIGNMENT = 7,
+    QL_STATUS_BAD_STACK = 8,
+    QL_STATUS_BAD_ENTRY = 9,
+    QL_STATUS_BLANK = 10,
+    QL_STATUS_NO_UPDATE = 11,
+    QL_STATUS_CHIP_ABSENT = 12,
+    QL_STATUS_PROTECTED = 13,
+    QL_STATUS_ERASE_FAILED = 14,
+    QL_STATUS_PROGRAM_FAILED = 15,
+    QL_STATUS_VERIFY = 16,
+    QL_STATUS_INCOMPLETE = 17,
+    QL_STATUS_CHIP_ERROR = 18,
+    QL_STATUS_NOT_ALLOWED = 19,
+};
+
+// Section 4.
+enum {
+    QL_BEGIN_ID = 0,
+    QL_BEGIN_ADDRESS = 4,
+    QL_BEGIN_LENGTH = 8,
+    QL_BEGIN_FLAGS = 12,
+    QL_BEGIN_SHA256 = 16,
+    QL_BEGIN_STACK = 48,
+    QL_BEGIN_ENTRY = 52,
+    QL_BEGIN_ZERO = 56,
+    QL_BEGIN_SIZE = 60,
+    QL_BEGIN_FLAG_PROGRAM = 1 << 0,
+
+    QL_END_ID = 0,
+    QL_END_COUNT = 4,
+    QL_END_SIZE = 8,
+
+    QL_ABORT_ID = 0,
+    QL_ABORT_SIZE = 4,
+};
+
+enum {
+    QL_STREAM_ID = 0,
+    QL_STREAM_NUMBER = 4,
+    QL_STREAM_ADDRESS = 8,
+    QL_STREAM_LENGTH = 12, // ERASE: the size, WRITE: the number of bytes that follow
+    QL_STREAM_DATA = 16,
+    QL_ERASE_SIZE = 16,
+    QL_WRITE_GRANULE = 256,
+    QL_WRITE_LENGTH_MAX = 4096,
+};
+
+enum ql_update_state {
+    QL_UPDATE_NONE = 0,
+    QL_UPDATE_OPEN = 1,
+    QL_UPDATE_VERIFYING = 2,
+    QL_UPDATE_COMPLETE = 3,
+    QL_UPDATE_FAILED = 4,
+    QL_UPDATE_CLOSED = 5,
+};
+
+enum {
+    QL_PROGRESS_ID = 0,
+    QL_PROGRESS_STATE = 4,
+    QL_PROGRESS_STATUS = 6,
+    QL_PROGRESS_DETAIL = 8,
+    QL_PROGRESS_TAKEN = 12, // = next stream number expected
+    QL_PROGRESS_EXECUTED = 16,
+    QL_PROGRESS_FAULTS = 20,
+    QL_PROGRESS_ERASED = 24,
+    QL_PROGRESS_PROGRAMMED = 28,
+    QL_PROGRESS_SKIPPED = 32,
+    QL_PROGRESS_ADDRESS = 36,
+    QL_PROGRESS_SIZE = 40,
+    // when the board sends it
+    QL_PROGRESS_EVERY_BYTES = 16384,
+    QL_PROGRESS_EVERY_MS = 250,
+    QL_PROGRESS_FAULT_EVERY_MS = 20,
+};
+
+// Section 6.
+#define QL_USB_VID 0x1209
+#define QL_USB_PID 0x0001
+
+// Section 7.
+#define QL_MAPPED_BASE    UINT32_C(0x90000000)
+#define QL_PROGRAM_FIRST  UINT32_C(0x90100000) // also the default address of a program
+#define QL_BOOT_ALIGNMENT UINT32_C(1024)       // what VTOR needs for the H750's vectors
+
+enum ql_stay_reason {
+    QL_STAY_NOT = 0,
+    QL_STAY_BLANK = 1,
+    QL_STAY_BAD_VECTORS = 2,
+    QL_STAY_BUTTON = 3,
+    QL_STAY_REQUESTED = 4,
+    QL_STAY_CHIP_ABSENT = 5,
+    QL_STAY_HOST = 6,
+    QL_STAY_UNFINISHED = 7,
+};
+
+enum {
+    QL_START_CONFIGURE_MS = 500, // the host has this long to configure the device,
+    QL_START_HELLO_MS = 700,     // and from then on this long for its first frame
+};
+
+_Static_assert(QL_BODY_MIN == 12 && QL_BODY_MAX == 4124, "SPEC.md section 1: size of a body");
+_Static_assert(QL_STREAM_DATA + QL_WRITE_LENGTH_MAX == QL_PAYLOAD_MAX, "a WRITE fills a payload");
+_Static_assert(QL_ANSWER_CONTENT + QL_READ_LENGTH_MAX <= QL_PAYLOAD_MAX, "READ fits its answer");
+_Static_assert(QL_ANSWER_CONTENT + QL_SECTORS_COUNT_MAX * QL_SECTOR_DIGEST_SIZE <= QL_PAYLOAD_MAX,
+               "SECTORS fits its answer");
+_Static_assert(QL_BEGIN_SHA256 + QL_SHA256_SIZE == QL_BEGIN_STACK, "BEGIN is laid out in a row");
+_Static_assert(QL_BEGIN_ZERO + 4 == QL_BEGIN_SIZE, "BEGIN has 60 bytes");
+_Static_assert(QL_PROGRESS_ADDRESS + 4 == QL_PROGRESS_SIZE, "a progress record has 40 bytes");
+_Static_assert(QL_HELLO_ANSWER_ZERO + 4 == QL_HELLO_CONTENT_SIZE, "HELLO answers 32 bytes");
+
+#endif

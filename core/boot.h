@@ -1,0 +1,63 @@
+// What can be started, and whether to start it (SPEC.md section 7).
+//
+// SPDX-License-Identifier: MIT
+#ifndef CORE_BOOT_H
+#define CORE_BOOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/protocol.h"
+
+// A status code of SPEC.md section 3 and its detail.
+struct outcome {
+    enum ql_status status;
+    uint32_t detail;
+};
+
+// May what lies at `address` be started, if its first words are `stack` and `entry` and it ends
+// before `end`? OK, ALIGNMENT, BLANK, BAD_STACK or BAD_ENTRY.
+struct outcome boot_check(uint32_t address, uint32_t stack, uint32_t entry, uint32_t end);
+
+struct boot_facts {
+    bool stay_requested; // backup register 31 held the request (main clears it)
+    bool button_held;
+    bool chip_usable;       // nor_start returned 0
+    bool update_unfinished; // known to have been left so before this start
+    bool usb_power;         // VBUS is there
+    struct outcome program; // boot_check of the default program
+};
+
+enum boot_action {
+    BOOT_START, // start the program now
+    BOOT_OFFER, // connect USB and wait for the host in the start window, then start
+    BOOT_STAY,  // connect USB and stay
+};
+
+struct boot_decision {
+    enum boot_action action;
+    enum ql_stay_reason reason; // QL_STAY_NOT unless action is BOOT_STAY
+};
+
+struct boot_decision boot_decide(const struct boot_facts *facts);
+
+// The start window: the host has QL_START_CONFIGURE_MS to configure the USB device and then
+// QL_START_HELLO_MS to send a good frame.
+struct boot_window {
+    uint32_t since_ms;
+    bool configured;
+};
+
+enum boot_window_state {
+    BOOT_WINDOW_OPEN,
+    BOOT_WINDOW_START, // nobody came: start the program
+    BOOT_WINDOW_STAY,  // a good frame came: stay, reason QL_STAY_HOST
+};
+
+void boot_window_open(struct boot_window *window, uint32_t now_ms);
+// `configured`: the host has configured the device. `frames`: good frames since start
+// (server_frames_taken).
+enum boot_window_state boot_window_step(struct boot_window *window, uint32_t now_ms,
+                                        bool configured, uint32_t frames);
+
+#endif

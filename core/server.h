@@ -1,0 +1,126 @@
+// The protocol server: bytes of the line in, bytes of the line out, the update engine between
+// (SPEC.md sections 1 to 5).
+//
+// How an image uses it, from one context (interrupts only fill and empty the USB buffers):
+//
+//     server_init(&server, &config);
+//     for (;;) {
+//         while ((n = bytes from the host) > 0)
+//             server_receive(&server, bytes, n);
+//         bool more = server_run(&server);
+//         while (the IN endpoint has room && (n = server_transmit(&server, packet, 64)) > 0)
+//             send the packet; // after a last packet of 64 bytes an empty one
+//         act on server_action(&server), once what was sent has left;
+//         if (!more && no bytes from the host)
+//             wait for an interrupt;
+//     }
+//
+// While it waits, something (a tick) must wake it at least every 20 ms.
+//
+// SPDX-License-Identifier: MIT
+#ifndef CORE_SERVER_H
+#define CORE_SERVER_H
+
+#include "abi/frame.h"
+#include "core/update.h"
+
+// What INFO and HELLO tell about the board. Read each time they are asked for, so that main may
+// change stay_reason later.
+struct server_facts {
+    const char *board_name; // at most 255 characters each
+    const char *version;
+    uint32_t uid[3];
+    uint32_t session;     // another one at each start
+    uint32_t reset_cause; // RCC_RSR as read at start
+    uint32_t idcode;      // DBGMCU_IDCODE
+    uint32_t cpu_hz;
+    uint32_t quadspi_hz;
+    uint8_t read_protection;
+    enum ql_stay_reason stay_reason;
+    uint32_t boot_address; // the board's default
+    uint32_t reserved_end; // bytes at the chip's end that are not for programs, multiple of 4096
+};
+
+struct server_config {
+    const struct server_facts *facts;
+    struct nor *nor; // nor_start was called, whatever it returned
+    const struct sha256_service *sha256;
+    // Ring for stream operations. HELLO's window is its size less QL_PAYLOAD_MAX, rounded down to
+    // a multiple of 16: 135184 bytes (128 KiB + 4112) give a window of 128 KiB.
+    uint8_t *ring;
+    uint32_t ring_size; // > 2 * QL_PAYLOAD_MAX
+};
+
+enum server_action_kind {
+    SERVER_ACT_NOT,
+    SERVER_ACT_BOOT,       // start the program at `address`; it was checked
+    SERVER_ACT_RESET,      // reset
+    SERVER_ACT_RESET_STAY, // leave the stay request (SPEC.md section 9), then reset
+};
+
+struct server_action {
+    enum server_action_kind kind;
+    uint32_t address;
+};
+
+// A request kept for later. BEGIN has the longest payload that any request may have.
+struct server_request {
+    uint8_t kind; // 0: none
+    uint16_t tag;
+    uint16_t length; // as it came; the payload is kept up to QL_BEGIN_SIZE
+    uint8_t payload[QL_BEGIN_SIZE];
+};
+
+struct server {
+    const struct server_facts *facts;
+    struct nor *nor;
+    const struct sha256_service *sha256;
+    struct update update;
+    uint32_t program_end;
+    uint32_t frames_taken, frames_damaged;
+    // A request that needs the chip or time, under way; and one waiting for room for its answer.
+    struct server_request job;
+    struct server_request waiting;
+    bool job_begun;
+    uint32_t job_done;           // bytes or sectors
+    struct server_action action; // to be done when its answer has left
+    // The next answer, and the frame on its way out.
+    bool answer_ready;
+    bool progress_first; // PROGRESS was due before the answer was
+    uint8_t answer_kind;
+    uint16_t answer_tag;
+    uint16_t answer_length;
+    bool separate; // a 00 goes before the next frame
+    uint32_t out_length, out_sent;
+    uint8_t answer[QL_PAYLOAD_MAX];
+    uint8_t out[QL_FRAME_MAX + 1];
+    struct ql_frame_decoder decoder;
+};
+
+void server_init(struct server *server, const struct server_config *config);
+
+// Takes bytes from the host, all of them.
+void server_receive(struct server *server, const uint8_t *bytes, size_t length);
+
+// Goes on with what is under way, for about a millisecond at most. Returns true if there is more
+// to do at once.
+bool server_run(struct server *server);
+
+// Gives up to `capacity` bytes for the host and returns how many; 0: none now.
+size_t server_transmit(struct server *server, uint8_t *bytes, size_t capacity);
+
+// The USB device was reset, configured anew or unplugged: forgets half-received and half-sent
+// frames and answers. An open update stays.
+void server_line_reset(struct server *server);
+
+// Good frames since start.
+uint32_t server_frames_taken(const struct server *server);
+
+// What the host has asked the board to do, once all bytes of the answer were given out. The caller
+// sees to it that they leave, then acts.
+struct server_action server_action(const struct server *server);
+
+// boot_check of what lies at `address` in the chip, with the range checks of BOOT. Maps the chip.
+struct outcome server_program_check(struct server *server, uint32_t address);
+
+#endif

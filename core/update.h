@@ -1,0 +1,105 @@
+// The update engine: takes stream operations into a ring and executes them on the chip strictly in
+// order, then reads back and hashes (SPEC.md sections 4 and 5).
+//
+// All functions are called from one context (never from an interrupt). Payloads come as in
+// SPEC.md; their lengths have been checked by the caller only where that is said.
+//
+// SPDX-License-Identifier: MIT
+#ifndef CORE_UPDATE_H
+#define CORE_UPDATE_H
+
+#include "core/boot.h"
+#include "core/nor.h"
+#include "core/sha256.h"
+
+enum {
+    // CPU work between two looks at the line: about half a millisecond of hashing at 400 MHz.
+    UPDATE_SLICE = 16384,
+};
+
+enum update_step {
+    UPDATE_STEP_NEXT,      // nothing under way
+    UPDATE_STEP_DRAIN,     // a closed update's last chip operation has not ended
+    UPDATE_STEP_UNPROTECT, // block protection is being taken away
+    UPDATE_STEP_LOOK,      // is the area to erase blank already?
+    UPDATE_STEP_ERASE,
+    UPDATE_STEP_LOOK_AGAIN, // did the erase leave bits?
+    UPDATE_STEP_PROGRAM,
+    UPDATE_STEP_READ_BACK,
+};
+
+struct update {
+    struct nor *nor;
+    const struct sha256_service *sha256;
+    uint32_t program_first, program_end; // addresses that may be changed
+    // Ring of operations, each in one piece.
+    uint8_t *ring;
+    uint32_t ring_size;
+    uint32_t ring_head; // the oldest operation
+    uint32_t ring_tail; // where the next one goes
+    uint32_t ring_wrap; // where operations end before they go on at 0
+    uint32_t ring_count;
+    uint32_t waiting; // payload bytes taken and not executed
+    uint32_t window;
+    // The update: what BEGIN said,
+    uint32_t id, address, length, flags;
+    uint8_t sha256_wanted[QL_SHA256_SIZE];
+    uint8_t sha256_found[QL_SHA256_SIZE];
+    // and how far it is.
+    enum ql_update_state state;
+    struct outcome failure;
+    uint32_t taken, executed, faults, erased, programmed, skipped, at;
+    bool ending; // END came: no more operations
+    enum update_step step;
+    uint32_t offset; // within the operation or the read-back under way
+    // When PROGRESS is due.
+    bool progress_due;
+    bool fault_unreported;
+    bool fault_streak; // no good operation since the last reported fault
+    uint32_t reported_ms, fault_reported_ms;
+    uint32_t executed_bytes;
+};
+
+// `ring` is the memory for operations; the window is its size less QL_PAYLOAD_MAX.
+void update_init(struct update *update, struct nor *nor, const struct sha256_service *sha256,
+                 uint8_t *ring, uint32_t ring_size);
+
+// Which addresses may be changed, once the chip's size is known. Both multiples of 4096.
+void update_set_area(struct update *update, uint32_t program_first, uint32_t program_end);
+
+bool update_is_open(const struct update *update);
+
+// Is the chip free for others: no update open and no chip operation of a closed one under way?
+bool update_is_idle(const struct update *update);
+
+// BEGIN, whose payload has QL_BEGIN_SIZE bytes.
+struct outcome update_begin(struct update *update, const uint8_t *payload);
+
+// A stream operation of any kind and length. Returns false if the frame counts as damaged; the
+// engine has taken note of the fault itself.
+bool update_operation(struct update *update, uint8_t kind, const uint8_t *payload, uint32_t length);
+
+// A damaged frame came.
+void update_fault(struct update *update);
+
+// END: OK means that it was accepted; update_end_outcome then tells when it is done.
+struct outcome update_end(struct update *update, uint32_t id, uint32_t count);
+// Returns true if the accepted END for `id` can be answered, with what.
+bool update_end_outcome(const struct update *update, uint32_t id, struct outcome *outcome);
+
+// ABORT; id 0: whichever is open.
+struct outcome update_abort(struct update *update, uint32_t id);
+
+// Goes on with what is under way: at most one slice of CPU work. Returns true if there is more to
+// do at once; false: nothing until bytes come, the chip's interrupt comes or time passes.
+bool update_run(struct update *update);
+
+// Should PROGRESS be sent?
+bool update_progress_due(struct update *update);
+// The progress record; `as_event` tells that it goes out as PROGRESS.
+void update_progress_store(struct update *update, uint8_t record[QL_PROGRESS_SIZE], bool as_event);
+
+// Is this address in the run of an update that was begun since start and is not complete?
+bool update_is_unfinished_at(const struct update *update, uint32_t address);
+
+#endif
