@@ -1,0 +1,797 @@
+// The processor core on Unicorn 2.0.1 (UC_CPU_ARM_CORTEX_M7).
+//
+// Written from Unicorn's public header and from experiments with Debian's build. What shapes it:
+// - UC_MODE_MCLASS would select a Cortex-M33, so it is not passed.
+// - uc_emu_stop from a memory callback repeats the access; the program is only left from the BLOCK
+//   hook, redirected from the BLOCK and INTR hooks.
+// - The cached translation flags go stale when IPSR is written; writing APSR_NZCV last cures it.
+// - Inside a memory callback the program counter is only known through two functions that the
+//   library exports but does not document (see cpu_unicorn_pc.c); without them it is the block's.
+//
+// SPDX-License-Identifier: MIT
+#include "sim/cpu.h"
+#include "sim/cpu_unicorn_pc.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicorn/unicorn.h>
+
+#define BLOCK_CACHE_SIZE 8192u
+#define MAPPINGS_MAX     64u
+#define PAGE_SIZE        4096u
+#define PPB_BASE         UINT32_C(0xE0000000)
+#define PPB_SIZE         UINT32_C(0x00100000)
+
+// QEMU's numbers of the events that reach the INTR hook.
+enum {
+    INTR_UNDEFINED = 1,
+    INTR_SVC = 2,
+    INTR_PREFETCH_ABORT = 3,
+    INTR_DATA_ABORT = 4,
+    INTR_BREAKPOINT = 7,
+    INTR_EXCEPTION_RETURN = 8,
+    INTR_NO_COPROCESSOR = 17,
+    INTR_INVALID_STATE = 18,
+    INTR_UNALIGNED = 22,
+};
+
+enum { BLOCK_IN_WINDOW = 1, BLOCK_SENDS_EVENT = 2 };
+
+struct block_info {
+    uint32_t address;
+    uint16_t size;
+    uint16_t instructions;
+    uint8_t flags;
+};
+
+// A stretch of the address space in Unicorn: memory, or a hole that calls back.
+struct mapping {
+    struct cpu *cpu;
+    uint32_t base;
+    uint32_t size;                      // 0 never occurs: no stretch is 4 GB
+    const struct memory_region *region; // NULL: a hole between the regions
+    bool mapped;                        // as memory; else through the callbacks
+    bool wanted;                        // how it should be at the next start
+    bool opened;                        // accessed since it was shown
+};
+
+struct cpu {
+    uc_engine *uc;
+    struct machine *machine;
+    struct machine_clock *clock;
+    struct cpu_events events;
+    struct cpu_pc_finder *pc_finder;
+    uint32_t block;
+    uint32_t previous_block;
+    bool running;
+    bool in_access;      // inside a memory callback
+    bool redirected;     // cpu_write_state was called from a hook
+    bool left;           // boundary asked to leave
+    bool late_bus_error; // a bus error whose instruction cannot be found
+    bool bus_error;      // an exact bus error is on its way to the INTR hook
+    uint32_t bus_error_address;
+    bool invalid; // the INSN_INVALID hook was called
+    bool remap;   // some mapping is not as wanted
+    uint64_t instructions;
+    struct mapping mappings[MAPPINGS_MAX];
+    size_t mapping_count;
+    bool sealed; // holes are mapped, no more regions
+    struct block_info blocks[BLOCK_CACHE_SIZE];
+};
+
+static uint32_t read_register(struct cpu *cpu, int id)
+{
+    uint32_t value = 0;
+
+    uc_reg_read(cpu->uc, id, &value);
+    return value;
+}
+
+static void write_register(struct cpu *cpu, int id, uint32_t value)
+{
+    uc_reg_write(cpu->uc, id, &value);
+}
+
+// --- State --------------------------------------------------------------------------------------
+
+static const int core_registers[13] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2,  UC_ARM_REG_R3,
+                                       UC_ARM_REG_R4, UC_ARM_REG_R5, UC_ARM_REG_R6,  UC_ARM_REG_R7,
+                                       UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
+                                       UC_ARM_REG_R12};
+
+bool cpu_unprivileged(struct cpu *cpu)
+{
+    return (read_register(cpu, UC_ARM_REG_CONTROL) & CONTROL_NPRIV) != 0 &&
+           (read_register(cpu, UC_ARM_REG_XPSR) & XPSR_IPSR) == 0;
+}
+
+// While the thread is unprivileged, Unicorn's own register access is as powerless as the thread.
+// A number in IPSR lifts that; this must be undone before the program goes on.
+static bool lift_privilege(struct cpu *cpu)
+{
+    if (!cpu_unprivileged(cpu)) {
+        return false;
+    }
+    write_register(cpu, UC_ARM_REG_IPSR, 3);
+    return true;
+}
+
+static void drop_privilege(struct cpu *cpu, uint32_t xpsr)
+{
+    write_register(cpu, UC_ARM_REG_IPSR, 0);
+    write_register(cpu, UC_ARM_REG_APSR_NZCV, xpsr & XPSR_FLAGS);
+}
+
+void cpu_read_masks(struct cpu *cpu, struct cpu_masks *masks)
+{
+    uint32_t xpsr = read_register(cpu, UC_ARM_REG_XPSR);
+    bool lifted = lift_privilege(cpu);
+
+    masks->primask = read_register(cpu, UC_ARM_REG_PRIMASK);
+    masks->basepri = read_register(cpu, UC_ARM_REG_BASEPRI);
+    masks->faultmask = read_register(cpu, UC_ARM_REG_FAULTMASK);
+    if (lifted) {
+        drop_privilege(cpu, xpsr);
+    }
+}
+
+void cpu_read_state(struct cpu *cpu, struct cpu_state *state)
+{
+    bool lifted;
+
+    for (int i = 0; i < 13; i++) {
+        state->r[i] = read_register(cpu, core_registers[i]);
+    }
+    state->lr = read_register(cpu, UC_ARM_REG_LR);
+    state->pc = read_register(cpu, UC_ARM_REG_PC);
+    state->xpsr = read_register(cpu, UC_ARM_REG_XPSR);
+    state->control = read_register(cpu, UC_ARM_REG_CONTROL);
+    if ((state->xpsr & XPSR_IPSR) != 0) {
+        state->control &= ~CONTROL_SPSEL; // hardware reads 0 in handler mode
+    }
+    lifted = lift_privilege(cpu);
+    state->sp_main = read_register(cpu, UC_ARM_REG_MSP);
+    state->sp_process = read_register(cpu, UC_ARM_REG_PSP);
+    state->primask = read_register(cpu, UC_ARM_REG_PRIMASK);
+    state->basepri = read_register(cpu, UC_ARM_REG_BASEPRI);
+    state->faultmask = read_register(cpu, UC_ARM_REG_FAULTMASK);
+    if (lifted) {
+        drop_privilege(cpu, state->xpsr);
+    }
+}
+
+void cpu_write_state(struct cpu *cpu, const struct cpu_state *state)
+{
+    // First to privileged thread mode on the main stack, from wherever the core is.
+    write_register(cpu, UC_ARM_REG_IPSR, 3);
+    write_register(cpu, UC_ARM_REG_CONTROL, 0);
+    write_register(cpu, UC_ARM_REG_IPSR, 0);
+    write_register(cpu, UC_ARM_REG_CONTROL, 0);
+    for (int i = 0; i < 13; i++) {
+        write_register(cpu, core_registers[i], state->r[i]);
+    }
+    write_register(cpu, UC_ARM_REG_LR, state->lr);
+    write_register(cpu, UC_ARM_REG_MSP, state->sp_main);
+    write_register(cpu, UC_ARM_REG_PSP, state->sp_process);
+    write_register(cpu, UC_ARM_REG_PRIMASK, state->primask);
+    write_register(cpu, UC_ARM_REG_BASEPRI, state->basepri);
+    write_register(cpu, UC_ARM_REG_FAULTMASK, state->faultmask);
+    write_register(cpu, UC_ARM_REG_XPSR_NZCVQG, state->xpsr | XPSR_T);
+    write_register(cpu, UC_ARM_REG_CONTROL, state->control);
+    write_register(cpu, UC_ARM_REG_APSR_NZCV, state->xpsr & XPSR_FLAGS);
+    write_register(cpu, UC_ARM_REG_PC, state->pc | 1);
+    cpu->redirected = true;
+}
+
+static void transfer_fp(struct cpu *cpu, uint32_t *s, unsigned count, bool write)
+{
+    for (unsigned i = 0; i < count; i++) {
+        int id = UC_ARM_REG_S0 + (int)i;
+
+        if (write) {
+            write_register(cpu, id, s[i]);
+        } else {
+            s[i] = read_register(cpu, id);
+        }
+    }
+}
+
+void cpu_read_fp(struct cpu *cpu, uint32_t s[32], uint32_t *fpscr)
+{
+    transfer_fp(cpu, s, 32, false);
+    *fpscr = read_register(cpu, UC_ARM_REG_FPSCR);
+}
+
+void cpu_read_fp_frame(struct cpu *cpu, uint32_t s[16], uint32_t *fpscr)
+{
+    transfer_fp(cpu, s, 16, false);
+    *fpscr = read_register(cpu, UC_ARM_REG_FPSCR);
+}
+
+void cpu_write_fp(struct cpu *cpu, const uint32_t s[32], uint32_t fpscr)
+{
+    uint32_t copy[32];
+
+    memcpy(copy, s, sizeof(copy));
+    transfer_fp(cpu, copy, 32, true);
+    write_register(cpu, UC_ARM_REG_FPSCR, fpscr);
+}
+
+void cpu_write_fp_frame(struct cpu *cpu, const uint32_t s[16], uint32_t fpscr)
+{
+    uint32_t copy[16];
+
+    memcpy(copy, s, sizeof(copy));
+    transfer_fp(cpu, copy, 16, true);
+    write_register(cpu, UC_ARM_REG_FPSCR, fpscr);
+}
+
+// --- Bus accesses -------------------------------------------------------------------------------
+
+// The access ends in a bus error: exact if the instruction can be found, else at the next block.
+static void bus_error(struct cpu *cpu, uint32_t address, bool exact)
+{
+    cpu->bus_error_address = address;
+    cpu->in_access = false;
+    if (exact && cpu->pc_finder != NULL) {
+        cpu->bus_error = true;
+        cpu_pc_abort(cpu->pc_finder, INTR_DATA_ABORT); // does not return
+    }
+    cpu->late_bus_error = true;
+    cpu->clock->attention = true;
+}
+
+// The system's own registers refuse unprivileged code.
+static bool refused_to_thread(struct cpu *cpu, uint32_t address)
+{
+    return address - PPB_BASE < PPB_SIZE && cpu_unprivileged(cpu);
+}
+
+// An access through a mapping that stands for hidden memory which has been shown meanwhile.
+static void note_opened(struct cpu *cpu, struct mapping *mapping)
+{
+    if (mapping->region == NULL || !mapping->region->shown) {
+        return;
+    }
+    if (!mapping->opened) {
+        mapping->opened = true;
+        cpu->events.window_opened(cpu->events.context, mapping->region);
+    }
+    mapping->wanted = true;
+    cpu->remap = true;
+    cpu->clock->attention = true;
+}
+
+static bool access_part(struct cpu *cpu, uint32_t address, unsigned size, bool write,
+                        uint32_t *value)
+{
+    bool good;
+
+    cpu->in_access = true;
+    if (refused_to_thread(cpu, address)) {
+        good = false;
+    } else if (write) {
+        good = machine_bus_write(cpu->machine, address, size, *value);
+    } else {
+        good = machine_bus_read(cpu->machine, address, size, value);
+    }
+    cpu->in_access = false;
+    return good;
+}
+
+static uint64_t on_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
+{
+    struct mapping *mapping = user;
+    struct cpu *cpu = mapping->cpu;
+    uint32_t address = mapping->base + (uint32_t)offset;
+    uint32_t low = 0;
+    uint32_t high = 0;
+    bool good;
+
+    (void)uc;
+    note_opened(cpu, mapping);
+    good = access_part(cpu, address, size == 8 ? 4 : size, false, &low);
+    if (good && size == 8) {
+        good = access_part(cpu, address + 4, 4, false, &high);
+    }
+    if (!good) {
+        bus_error(cpu, address, true);
+    }
+    return (uint64_t)high << 32 | low;
+}
+
+static bool write_parts(struct cpu *cpu, uint32_t address, unsigned size, uint64_t value)
+{
+    uint32_t low = (uint32_t)value;
+    uint32_t high = (uint32_t)(value >> 32);
+
+    return access_part(cpu, address, size == 8 ? 4 : size, true, &low) &&
+           (size != 8 || access_part(cpu, address + 4, 4, true, &high));
+}
+
+static void on_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user)
+{
+    struct mapping *mapping = user;
+    struct cpu *cpu = mapping->cpu;
+    uint32_t address = mapping->base + (uint32_t)offset;
+
+    (void)uc;
+    note_opened(cpu, mapping);
+    if (!write_parts(cpu, address, size, value)) {
+        bus_error(cpu, address, true);
+    }
+}
+
+// A store to read-only memory: the device lying over it takes it, or it is a bus error. Unicorn
+// drops the store itself.
+static bool on_write_protected(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
+                               int64_t value, void *user)
+{
+    struct cpu *cpu = user;
+
+    (void)uc;
+    (void)type;
+    if (!write_parts(cpu, (uint32_t)address, (unsigned)size, (uint64_t)value)) {
+        bus_error(cpu, (uint32_t)address, false);
+    }
+    return true;
+}
+
+// --- Blocks -------------------------------------------------------------------------------------
+
+void cpu_forget_blocks(struct cpu *cpu)
+{
+    for (size_t i = 0; i < BLOCK_CACHE_SIZE; i++) {
+        cpu->blocks[i].address = UINT32_MAX;
+    }
+}
+
+static uint32_t halfword_at(const struct memory_region *region, uint32_t address)
+{
+    uint32_t offset = address - region->base;
+
+    return (uint32_t)region->memory[offset] | (uint32_t)region->memory[offset + 1] << 8;
+}
+
+// Counts the instructions of a block and notes what in it matters to the board.
+static void block_scan(struct cpu *cpu, struct block_info *info, uint32_t address, uint32_t size)
+{
+    const struct memory_region *region = machine_region_at(cpu->machine, address);
+    uint32_t end = address + size;
+
+    info->address = address;
+    info->size = (uint16_t)size;
+    info->instructions = 0;
+    info->flags = 0;
+    if (region == NULL || region->size - (address - region->base) < size) {
+        info->instructions = (uint16_t)(size / 2);
+        return;
+    }
+    if (region->first_line_ns != 0 || region->next_line_ns != 0) {
+        info->flags |= BLOCK_IN_WINDOW;
+    }
+    while (address < end) {
+        uint32_t halfword = halfword_at(region, address);
+
+        if (halfword == 0xBF40) {
+            info->flags |= BLOCK_SENDS_EVENT;
+        }
+        address += halfword >= 0xE800 ? 4 : 2;
+        info->instructions++;
+    }
+}
+
+static void leave(struct cpu *cpu)
+{
+    cpu->left = true;
+    uc_emu_stop(cpu->uc);
+}
+
+// True: the block does not run now.
+static bool handled(struct cpu *cpu, enum cpu_continue result)
+{
+    if (result == CPU_LEAVE) {
+        leave(cpu);
+    }
+    return result != CPU_GO_ON;
+}
+
+static bool before_block(struct cpu *cpu, uint32_t address)
+{
+    if (cpu->late_bus_error) {
+        cpu->late_bus_error = false;
+        cpu->events.exception(cpu->events.context, CPU_DATA_BUS_ERROR_LATE, cpu->bus_error_address);
+        return true;
+    }
+    if (cpu->remap) {
+        cpu->clock->attention = true; // seen by boundary after the remap
+        leave(cpu);
+        return true;
+    }
+    return handled(cpu, cpu->events.boundary(cpu->events.context, address));
+}
+
+static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *user)
+{
+    struct cpu *cpu = user;
+    struct machine_clock *clock = cpu->clock;
+    uint32_t address = (uint32_t)address64;
+    struct block_info *info = &cpu->blocks[(address >> 1) % BLOCK_CACHE_SIZE];
+
+    (void)uc;
+    clock->cycles = clock->block_cycles;
+    if ((clock->cycles >= clock->deadline_cycles || clock->attention) &&
+        before_block(cpu, address)) {
+        return;
+    }
+    if (info->address != address || info->size != size) {
+        block_scan(cpu, info, address, size);
+        if (handled(cpu, cpu->events.new_block(cpu->events.context, address, size))) {
+            info->address = UINT32_MAX;
+            return;
+        }
+    }
+    cpu->previous_block = cpu->block;
+    cpu->block = address;
+    cpu->instructions += info->instructions;
+    clock->block_cycles = clock->cycles + info->instructions;
+    if (info->flags != 0) {
+        if ((info->flags & BLOCK_IN_WINDOW) != 0) {
+            clock->block_cycles += cpu->events.window_block(cpu->events.context, address, size);
+        }
+        if ((info->flags & BLOCK_SENDS_EVENT) != 0) {
+            cpu->events.send_event(cpu->events.context);
+        }
+    }
+}
+
+// --- Exceptions ---------------------------------------------------------------------------------
+
+static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
+{
+    cpu->events.exception(cpu->events.context, kind, detail);
+}
+
+static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
+{
+    struct cpu *cpu = user;
+    uint32_t pc = read_register(cpu, UC_ARM_REG_PC);
+
+    (void)uc;
+    switch (number) {
+    case INTR_SVC:
+        raise(cpu, CPU_SUPERVISOR_CALL, 0);
+        break;
+    case INTR_BREAKPOINT:
+        raise(cpu, CPU_BREAKPOINT, pc);
+        break;
+    case INTR_EXCEPTION_RETURN:
+        raise(cpu, CPU_EXCEPTION_RETURN, pc | 1);
+        break;
+    case INTR_PREFETCH_ABORT:
+        raise(cpu, CPU_EXECUTE_NEVER, pc);
+        break;
+    case INTR_DATA_ABORT:
+        if (cpu->bus_error) {
+            cpu->bus_error = false;
+            raise(cpu, CPU_DATA_BUS_ERROR, cpu->bus_error_address);
+        } else {
+            raise(cpu, CPU_UNALIGNED, pc);
+        }
+        break;
+    case INTR_INVALID_STATE:
+        raise(cpu, CPU_INVALID_STATE, pc);
+        break;
+    case INTR_UNALIGNED:
+        raise(cpu, CPU_UNALIGNED, pc);
+        break;
+    default:
+        raise(cpu, CPU_UNDEFINED, pc);
+        break;
+    }
+}
+
+static bool on_invalid(uc_engine *uc, void *user)
+{
+    struct cpu *cpu = user;
+
+    (void)uc;
+    cpu->invalid = true;
+    return true;
+}
+
+static uint32_t fetch(struct cpu *cpu, uint32_t address)
+{
+    const struct memory_region *region = machine_region_at(cpu->machine, address);
+
+    if (region == NULL || !region->shown || region->size - (address - region->base) < 2) {
+        return 0;
+    }
+    return halfword_at(region, address);
+}
+
+// --- Memory map ---------------------------------------------------------------------------------
+
+static void check(uc_err error, const char *what)
+{
+    if (error != UC_ERR_OK) {
+        fprintf(stderr, "quadlane-board: Unicorn refuses %s: %s\n", what, uc_strerror(error));
+        abort();
+    }
+}
+
+static void map(struct mapping *mapping, bool as_memory)
+{
+    struct cpu *cpu = mapping->cpu;
+    const struct memory_region *region = mapping->region;
+
+    if (as_memory) {
+        uint32_t permissions = UC_PROT_READ | UC_PROT_EXEC;
+
+        if (region->writable) {
+            permissions |= UC_PROT_WRITE;
+        }
+        check(uc_mem_map_ptr(cpu->uc, mapping->base, mapping->size, permissions, region->memory),
+              region->name);
+    } else {
+        check(
+            uc_mmio_map(cpu->uc, mapping->base, mapping->size, on_read, mapping, on_write, mapping),
+            "a hole");
+    }
+    mapping->mapped = as_memory;
+    mapping->wanted = as_memory;
+}
+
+static void remap(struct mapping *mapping)
+{
+    struct cpu *cpu = mapping->cpu;
+
+    if (mapping->mapped) {
+        // Translations are keyed by a number that the next mapping may get again.
+        uc_ctl_remove_cache(cpu->uc, (uint64_t)mapping->base,
+                            (uint64_t)mapping->base + mapping->size);
+    }
+    check(uc_mem_unmap(cpu->uc, mapping->base, mapping->size), "to unmap");
+    map(mapping, mapping->wanted);
+}
+
+static struct mapping *mapping_add(struct cpu *cpu, uint32_t base, uint32_t size,
+                                   const struct memory_region *region)
+{
+    struct mapping *mapping = &cpu->mappings[cpu->mapping_count];
+
+    assert(cpu->mapping_count < MAPPINGS_MAX);
+    cpu->mapping_count++;
+    *mapping = (struct mapping){.cpu = cpu, .base = base, .size = size, .region = region};
+    return mapping;
+}
+
+void cpu_region_added(struct cpu *cpu, const struct memory_region *region)
+{
+    assert(!cpu->sealed && "memory added after the first instruction");
+    assert(region->base % PAGE_SIZE == 0 && region->size % PAGE_SIZE == 0);
+    map(mapping_add(cpu, region->base, region->size, region), !region->is_window);
+}
+
+static int compare_bases(const void *a, const void *b)
+{
+    const struct mapping *left = a;
+    const struct mapping *right = b;
+
+    return left->base < right->base ? -1 : left->base > right->base;
+}
+
+// All that is not memory calls back.
+static void map_holes(struct cpu *cpu)
+{
+    struct mapping sorted[MAPPINGS_MAX];
+    size_t count = cpu->mapping_count;
+    uint64_t at = 0;
+
+    memcpy(sorted, cpu->mappings, sizeof(sorted));
+    qsort(sorted, count, sizeof(sorted[0]), compare_bases);
+    for (size_t i = 0; i <= count; i++) {
+        uint64_t end = i < count ? sorted[i].base : UINT64_C(1) << 32;
+
+        assert(end >= at && "memory regions overlap");
+        if (end > at) {
+            map(mapping_add(cpu, (uint32_t)at, (uint32_t)(end - at), NULL), false);
+        }
+        if (i < count) {
+            at = (uint64_t)sorted[i].base + sorted[i].size;
+        }
+    }
+    cpu->sealed = true;
+}
+
+static void apply_mappings(struct cpu *cpu)
+{
+    cpu->remap = false;
+    for (size_t i = 0; i < cpu->mapping_count; i++) {
+        if (cpu->mappings[i].wanted != cpu->mappings[i].mapped) {
+            remap(&cpu->mappings[i]);
+        }
+    }
+}
+
+static struct mapping *mapping_of(struct cpu *cpu, uint32_t address)
+{
+    for (size_t i = 0; i < cpu->mapping_count; i++) {
+        if (address - cpu->mappings[i].base < cpu->mappings[i].size) {
+            return &cpu->mappings[i];
+        }
+    }
+    return NULL;
+}
+
+// Shown memory is mapped at its first access, hidden memory before the next block.
+void cpu_region_shown(struct cpu *cpu, const struct memory_region *region, bool shown)
+{
+    struct mapping *mapping = mapping_of(cpu, region->base);
+
+    if (!shown) {
+        mapping->opened = false;
+        mapping->wanted = false;
+        cpu->remap = true;
+        cpu->clock->attention = true;
+    }
+}
+
+void cpu_memory_changed(struct cpu *cpu, uint32_t base, uint32_t size)
+{
+    struct mapping *mapping = mapping_of(cpu, base);
+
+    if (mapping != NULL && mapping->mapped && size != 0) {
+        uc_ctl_remove_cache(cpu->uc, (uint64_t)base, (uint64_t)base + size);
+    }
+    cpu_forget_blocks(cpu);
+}
+
+// --- Running ------------------------------------------------------------------------------------
+
+static void fetch_failed(struct cpu *cpu, uint32_t pc)
+{
+    struct mapping *mapping = mapping_of(cpu, pc);
+
+    if (mapping->region != NULL && mapping->region->shown) {
+        note_opened(cpu, mapping);
+        return;
+    }
+    if (mapping->region != NULL && mapping->region->refused != NULL) {
+        mapping->region->refused(mapping->region->context, pc);
+    }
+    raise(cpu, CPU_FETCH_BUS_ERROR, pc);
+}
+
+// An instruction that Unicorn does not know: the hints that it leaves to us, or undefined.
+static bool invalid_instruction(struct cpu *cpu, uint32_t pc, enum cpu_exit *exit)
+{
+    uint32_t before = fetch(cpu, pc - 2);
+
+    if ((read_register(cpu, UC_ARM_REG_XPSR) & XPSR_T) == 0) {
+        raise(cpu, CPU_INVALID_STATE, pc);
+        return false;
+    }
+    if (before == 0xBF20 || (fetch(cpu, pc - 4) == 0xF3AF && before == 0x8002)) {
+        *exit = CPU_EXIT_WAIT_EVENT;
+        return true;
+    }
+    if (before == 0xBF10 || (fetch(cpu, pc - 4) == 0xF3AF && before == 0x8001)) {
+        return false; // YIELD: nothing to do
+    }
+    raise(cpu, CPU_UNDEFINED, pc);
+    return false;
+}
+
+// Sorts out why Unicorn returned. True: the caller must know.
+static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
+{
+    uint32_t pc = read_register(cpu, UC_ARM_REG_PC);
+
+    if (cpu->left) {
+        cpu->left = false;
+        *exit = CPU_EXIT_LEFT;
+        return !cpu->remap;
+    }
+    if (cpu->redirected) {
+        return false;
+    }
+    if (cpu->invalid || error == UC_ERR_INSN_INVALID) {
+        cpu->invalid = false;
+        return invalid_instruction(cpu, pc, exit);
+    }
+    if (error == UC_ERR_OK) {
+        *exit = CPU_EXIT_WAIT_INTERRUPT;
+        return true;
+    }
+    if (error == UC_ERR_EXCEPTION) {
+        raise(cpu, CPU_INVALID_STATE, pc);
+        return false;
+    }
+    fetch_failed(cpu, pc);
+    return false;
+}
+
+enum cpu_exit cpu_run(struct cpu *cpu)
+{
+    enum cpu_exit exit = CPU_EXIT_LEFT;
+
+    if (!cpu->sealed) {
+        map_holes(cpu);
+    }
+    do {
+        uc_err error;
+
+        apply_mappings(cpu);
+        cpu->redirected = false;
+        cpu->running = true;
+        error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
+        cpu->running = false;
+        // The last block has run (or its failing instruction was its last).
+        if (!cpu->left) {
+            cpu->clock->cycles = cpu->clock->block_cycles;
+        }
+        if (after_stop(cpu, error, &exit)) {
+            return exit;
+        }
+    } while (true);
+}
+
+// --- Places, creation ---------------------------------------------------------------------------
+
+void cpu_where(struct cpu *cpu, struct cpu_place *place)
+{
+    place->block = cpu->block;
+    place->previous_block = cpu->previous_block;
+    place->exact = false;
+    place->pc = cpu->block;
+    if (cpu->in_access && cpu->pc_finder != NULL) {
+        place->exact = cpu_pc_find(cpu->pc_finder, &place->pc);
+    } else if (!cpu->running) {
+        place->pc = read_register(cpu, UC_ARM_REG_PC);
+        place->exact = true;
+    }
+}
+
+const uint64_t *cpu_instructions(const struct cpu *cpu)
+{
+    return &cpu->instructions;
+}
+
+static void add_hook(struct cpu *cpu, int type, void *callback)
+{
+    uc_hook hook;
+
+    check(uc_hook_add(cpu->uc, &hook, type, callback, cpu, UINT64_C(1), UINT64_C(0)), "a hook");
+}
+
+struct cpu *cpu_create(struct machine *machine, const struct cpu_events *events)
+{
+    struct cpu *cpu = calloc(1, sizeof(*cpu));
+
+    if (cpu == NULL) {
+        abort();
+    }
+    cpu->machine = machine;
+    cpu->clock = machine_clock(machine);
+    cpu->events = *events;
+    check(uc_open(UC_ARCH_ARM, UC_MODE_THUMB, &cpu->uc), "to start");
+    check(uc_ctl_set_cpu_model(cpu->uc, UC_CPU_ARM_CORTEX_M7), "the Cortex-M7");
+    check(uc_ctl_exits_enable(cpu->uc), "exits");
+    add_hook(cpu, UC_HOOK_BLOCK, (void *)on_block);
+    add_hook(cpu, UC_HOOK_INTR, (void *)on_interrupt);
+    add_hook(cpu, UC_HOOK_INSN_INVALID, (void *)on_invalid);
+    add_hook(cpu, UC_HOOK_MEM_WRITE_PROT, (void *)on_write_protected);
+    cpu->pc_finder = cpu_pc_finder_create(cpu->uc);
+    cpu_forget_blocks(cpu);
+    return cpu;
+}
+
+void cpu_destroy(struct cpu *cpu)
+{
+    cpu_pc_finder_destroy(cpu->pc_finder);
+    uc_close(cpu->uc);
+    free(cpu);
+}
