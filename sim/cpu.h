@@ -62,8 +62,10 @@ struct cpu_events {
     void *context;
     // Between two blocks, when the deadline of machine_clock is reached or attention is set.
     enum cpu_continue (*boundary)(void *context, uint32_t address);
-    // A block seen for the first time since cpu_forget_blocks.
-    enum cpu_continue (*new_block)(void *context, uint32_t address, uint32_t size);
+    // A block seen for the first time since cpu_forget_blocks. fpu_address: its first FPU
+    // instruction, 0: none.
+    enum cpu_continue (*new_block)(void *context, uint32_t address, uint32_t size,
+                                   uint32_t fpu_address);
     // A block inside a window begins: returns the cycles its fetches cost above one per
     // instruction.
     uint64_t (*window_block)(void *context, uint32_t address, uint32_t size);

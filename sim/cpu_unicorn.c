@@ -66,8 +66,7 @@ struct cpu {
     uint32_t block;
     uint32_t previous_block;
     bool running;
-    bool in_access;      // inside a memory callback
-    bool redirected;     // cpu_write_state was called from a hook
+    bool in_access;      // inside a callback of uc_mmio_map
     bool left;           // boundary asked to leave
     bool late_bus_error; // a bus error whose instruction cannot be found
     bool bus_error;      // an exact bus error is on its way to the INTR hook
@@ -182,7 +181,6 @@ void cpu_write_state(struct cpu *cpu, const struct cpu_state *state)
     write_register(cpu, UC_ARM_REG_CONTROL, state->control);
     write_register(cpu, UC_ARM_REG_APSR_NZCV, state->xpsr & XPSR_FLAGS);
     write_register(cpu, UC_ARM_REG_PC, state->pc | 1);
-    cpu->redirected = true;
 }
 
 static void transfer_fp(struct cpu *cpu, uint32_t *s, unsigned count, bool write)
@@ -234,7 +232,6 @@ void cpu_write_fp_frame(struct cpu *cpu, const uint32_t s[16], uint32_t fpscr)
 static void bus_error(struct cpu *cpu, uint32_t address, bool exact)
 {
     cpu->bus_error_address = address;
-    cpu->in_access = false;
     if (exact && cpu->pc_finder != NULL) {
         cpu->bus_error = true;
         cpu_pc_abort(cpu->pc_finder, INTR_DATA_ABORT); // does not return
@@ -267,18 +264,11 @@ static void note_opened(struct cpu *cpu, struct mapping *mapping)
 static bool access_part(struct cpu *cpu, uint32_t address, unsigned size, bool write,
                         uint32_t *value)
 {
-    bool good;
-
-    cpu->in_access = true;
     if (refused_to_thread(cpu, address)) {
-        good = false;
-    } else if (write) {
-        good = machine_bus_write(cpu->machine, address, size, *value);
-    } else {
-        good = machine_bus_read(cpu->machine, address, size, value);
+        return false;
     }
-    cpu->in_access = false;
-    return good;
+    return write ? machine_bus_write(cpu->machine, address, size, *value)
+                 : machine_bus_read(cpu->machine, address, size, value);
 }
 
 static uint64_t on_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
@@ -291,11 +281,13 @@ static uint64_t on_read(uc_engine *uc, uint64_t offset, unsigned size, void *use
     bool good;
 
     (void)uc;
+    cpu->in_access = true;
     note_opened(cpu, mapping);
     good = access_part(cpu, address, size == 8 ? 4 : size, false, &low);
     if (good && size == 8) {
         good = access_part(cpu, address + 4, 4, false, &high);
     }
+    cpu->in_access = false;
     if (!good) {
         bus_error(cpu, address, true);
     }
@@ -316,10 +308,14 @@ static void on_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t val
     struct mapping *mapping = user;
     struct cpu *cpu = mapping->cpu;
     uint32_t address = mapping->base + (uint32_t)offset;
+    bool good;
 
     (void)uc;
+    cpu->in_access = true;
     note_opened(cpu, mapping);
-    if (!write_parts(cpu, address, size, value)) {
+    good = write_parts(cpu, address, size, value);
+    cpu->in_access = false;
+    if (!good) {
         bus_error(cpu, address, true);
     }
 }
@@ -356,10 +352,13 @@ static uint32_t halfword_at(const struct memory_region *region, uint32_t address
 }
 
 // Counts the instructions of a block and notes what in it matters to the board.
-static void block_scan(struct cpu *cpu, struct block_info *info, uint32_t address, uint32_t size)
+// Returns the address of its first FPU instruction, 0 if it has none.
+static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t address,
+                           uint32_t size)
 {
     const struct memory_region *region = machine_region_at(cpu->machine, address);
     uint32_t end = address + size;
+    uint32_t fpu_address = 0;
 
     info->address = address;
     info->size = (uint16_t)size;
@@ -367,7 +366,7 @@ static void block_scan(struct cpu *cpu, struct block_info *info, uint32_t addres
     info->flags = 0;
     if (region == NULL || region->size - (address - region->base) < size) {
         info->instructions = (uint16_t)(size / 2);
-        return;
+        return 0;
     }
     if (region->first_line_ns != 0 || region->next_line_ns != 0) {
         info->flags |= BLOCK_IN_WINDOW;
@@ -378,9 +377,15 @@ static void block_scan(struct cpu *cpu, struct block_info *info, uint32_t addres
         if (halfword == 0xBF40) {
             info->flags |= BLOCK_SENDS_EVENT;
         }
+        // Coprocessors 10 and 11; the block ends inside memory, so the second half is there.
+        if ((halfword & 0xEC00) == 0xEC00 && fpu_address == 0 && address + 4 <= end &&
+            (halfword_at(region, address + 2) & 0x0E00) == 0x0A00) {
+            fpu_address = address;
+        }
         address += halfword >= 0xE800 ? 4 : 2;
         info->instructions++;
     }
+    return fpu_address;
 }
 
 static void leave(struct cpu *cpu)
@@ -427,8 +432,9 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
         return;
     }
     if (info->address != address || info->size != size) {
-        block_scan(cpu, info, address, size);
-        if (handled(cpu, cpu->events.new_block(cpu->events.context, address, size))) {
+        uint32_t fpu = block_scan(cpu, info, address, size);
+
+        if (handled(cpu, cpu->events.new_block(cpu->events.context, address, size, fpu))) {
             info->address = UINT32_MAX;
             return;
         }
@@ -695,9 +701,6 @@ static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
         *exit = CPU_EXIT_LEFT;
         return !cpu->remap;
     }
-    if (cpu->redirected) {
-        return false;
-    }
     if (cpu->invalid || error == UC_ERR_INSN_INVALID) {
         cpu->invalid = false;
         return invalid_instruction(cpu, pc, exit);
@@ -725,7 +728,6 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         uc_err error;
 
         apply_mappings(cpu);
-        cpu->redirected = false;
         cpu->running = true;
         error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
         cpu->running = false;

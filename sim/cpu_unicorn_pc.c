@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KNOWN_VERSION   UINT32_C(0x02000100)
+#define KNOWN_VERSION   UINT32_C(0x020001FF)
 #define CPU_POINTER     0x180 // of the engine: its CPU
 #define ACCESS_PC       (-48) // of the CPU, relative to its pointer back to the engine
 #define EXCEPTION_INDEX (-8)

@@ -89,6 +89,7 @@ struct processor_service {
     void (*timing_changed)(void *context, const struct memory_region *region);
     void (*memory_changed)(void *context, uint32_t base, uint32_t size);
     void (*reset)(void *context, enum reset_kind kind);
+    void (*clock_changed)(void *context); // machine_cpu_hz
     // Where the program is, as lines for a report; `place` is a number that tells places apart.
     void (*describe)(void *context, char *text, size_t size, uint32_t *place);
 };

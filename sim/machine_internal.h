@@ -7,7 +7,7 @@
 #include "sim/machine_build.h"
 
 #define IRQ_COUNT          150u
-#define DEVICES_MAX        160u
+#define DEVICES_MAX        256u
 #define REGIONS_MAX        24u
 #define STATISTICS_MAX     64u
 #define WARNED_PLACES_MAX  1024u

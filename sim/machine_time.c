@@ -257,6 +257,9 @@ void machine_set_cpu_hz(struct machine *machine, uint64_t hz)
     machine->base_cycles = machine->clock.cycles;
     machine->cpu_hz = hz;
     deadline_update(machine);
+    if (machine->processor.clock_changed != NULL) {
+        machine->processor.clock_changed(machine->processor.context);
+    }
 }
 
 void machine_set_limit(struct machine *machine, uint64_t limit_ns, void (*reached)(void *context),
