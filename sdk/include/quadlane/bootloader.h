@@ -1,0 +1,14 @@
+// What a running program can ask of the bootloader.
+//
+// SPDX-License-Identifier: MIT
+#ifndef QUADLANE_BOOTLOADER_H
+#define QUADLANE_BOOTLOADER_H
+
+// The next reset, whatever causes it but a loss of power, ends in the bootloader, once. It uses
+// RTC backup register 31 and leaves the backup domain's clock and write access switched on.
+void ql_stay_in_bootloader_after_reset(void);
+
+// Resets the system. Output still in the console's buffer is lost: ql_uart_flush() first.
+__attribute__((noreturn)) void ql_reset(void);
+
+#endif
