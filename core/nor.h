@@ -28,9 +28,11 @@ struct nor {
     uint8_t jedec_id[3]; // as read, also if no usable chip was found
     uint8_t status[3];   // SR1, SR2, SR3 as last read; 0 for those the chip has not
     bool has_sr2, has_sr3;
-    bool individual_locks; // SR3 bit 2 selects a lock bit for each block (Winbond)
-    uint8_t protect_mask;  // the bits of SR1 that, set, protect blocks
-    const char *name;      // NULL: known by SFDP only
+    uint8_t sr1_protect;     // the bits of SR1 that, set, protect blocks
+    uint8_t sr2_protect;     // those of SR2
+    uint8_t sr3_locks;       // the bit of SR3 that puts a lock bit at each block in force
+    uint8_t unprotect_tried; // a bit for each register written since protection was last looked at
+    const char *name;        // NULL: known by SFDP only
     struct nor_geometry geometry;
     bool doubtful; // an operation ran out of time: the chip may still be at work
     uint32_t started_ms;
@@ -69,8 +71,6 @@ int nor_erase_start(struct nor *nor, uint32_t address, uint32_t size);
 // before the call returns.
 int nor_program_start(struct nor *nor, uint32_t address, const uint8_t *bytes, size_t length);
 
-// Is anything write-protected, by the status registers as last read?
-bool nor_is_protected(const struct nor *nor);
 // Starts the next write that takes protection away. Returns 1 if it started one (nor_poll, then
 // call again), 0 if there is nothing left to take away. QL_ERROR_PROTECTED: the chip refuses.
 int nor_unprotect_start(struct nor *nor);

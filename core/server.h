@@ -110,7 +110,7 @@ bool server_run(struct server *server);
 size_t server_transmit(struct server *server, uint8_t *bytes, size_t capacity);
 
 // The USB device was reset, configured anew or unplugged: forgets half-received and half-sent
-// frames and answers. An open update stays.
+// frames, requests and answers. An open update stays.
 void server_line_reset(struct server *server);
 
 // Good frames since start.

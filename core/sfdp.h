@@ -36,6 +36,7 @@ enum nor_quad_enable {
     NOR_QUAD_SR2_BIT1_01H = 4,      // as 1, but 01h with one byte leaves SR2 alone
     NOR_QUAD_SR2_BIT1_35H = 5,      // as 1, and reading by 35h is promised
     NOR_QUAD_SR2_BIT1_31H = 6,      // SR2 bit 1, read by 35h, written by 31h
+    NOR_QUAD_UNKNOWN = 7,           // not told: quad commands must not be used
 };
 
 // Everything the driver needs to know about a kind of chip.
@@ -48,7 +49,7 @@ struct nor_geometry {
     uint8_t program_data_lanes;
     uint32_t program_typical_us;
     uint32_t program_maximum_us;
-    uint8_t read_opcode;            // plain reading, 1-1-1 without dummy clocks
+    uint8_t read_opcode;            // 1-1-1 with 8 dummy clocks
     struct nor_read_type quad_io;   // 1-4-4
     struct nor_read_type quad_data; // 1-1-4
     enum nor_quad_enable quad_enable;

@@ -17,6 +17,7 @@ enum {
     UPDATE_SLICE = 16384,
 };
 
+// What update_run is at. In steps from UNPROTECT on the update is open.
 enum update_step {
     UPDATE_STEP_NEXT,      // nothing under way
     UPDATE_STEP_DRAIN,     // a closed update's last chip operation has not ended
@@ -24,6 +25,7 @@ enum update_step {
     UPDATE_STEP_LOOK,      // is the area to erase blank already?
     UPDATE_STEP_ERASE,
     UPDATE_STEP_LOOK_AGAIN, // did the erase leave bits?
+    UPDATE_STEP_SKIP,       // between two pages of a WRITE, with blank pages behind
     UPDATE_STEP_PROGRAM,
     UPDATE_STEP_READ_BACK,
 };
@@ -56,7 +58,7 @@ struct update {
     bool progress_due;
     bool fault_unreported;
     bool fault_streak; // no good operation since the last reported fault
-    uint32_t reported_ms, fault_reported_ms;
+    uint32_t reported_ms;
     uint32_t executed_bytes;
 };
 
@@ -71,6 +73,11 @@ bool update_is_open(const struct update *update);
 
 // Is the chip free for others: no update open and no chip operation of a closed one under way?
 bool update_is_idle(const struct update *update);
+
+// Do `length` bytes at `address` lie in the chip, and with `program` in the area that may be
+// changed? OK, OUT_OF_RANGE, RESERVED or CHIP_ABSENT.
+struct outcome update_range_check(const struct update *update, uint32_t address, uint32_t length,
+                                  bool program);
 
 // BEGIN, whose payload has QL_BEGIN_SIZE bytes.
 struct outcome update_begin(struct update *update, const uint8_t *payload);
@@ -95,7 +102,7 @@ struct outcome update_abort(struct update *update, uint32_t id);
 bool update_run(struct update *update);
 
 // Should PROGRESS be sent?
-bool update_progress_due(struct update *update);
+bool update_progress_due(const struct update *update);
 // The progress record; `as_event` tells that it goes out as PROGRESS.
 void update_progress_store(struct update *update, uint8_t record[QL_PROGRESS_SIZE], bool as_event);
 

@@ -1,0 +1,139 @@
+// The contents of the answers to HELLO and INFO. Written from SPEC.md section 2.
+//
+// SPDX-License-Identifier: MIT
+#include "core/server_info.h"
+
+#include <string.h>
+
+#include "abi/bytes.h"
+
+enum {
+    ITEM_MAX = 255,
+};
+
+uint16_t server_hello_store(const struct server *server, uint8_t *content)
+{
+    const struct server_facts *facts = server->facts;
+    memset(content, 0, QL_HELLO_CONTENT_SIZE);
+    ql_store_u16(content + QL_HELLO_VERSION, QL_PROTOCOL_VERSION);
+    ql_store_u16(content + QL_HELLO_PAYLOAD_MAX, QL_PAYLOAD_MAX);
+    ql_store_u32(content + QL_HELLO_WINDOW, server->update.window);
+    ql_store_u32(content + QL_HELLO_CAPABILITIES, QL_CAPABILITY_UPDATE | QL_CAPABILITY_SECTORS |
+                                                      QL_CAPABILITY_HASH |
+                                                      QL_CAPABILITY_RESET_STAY);
+    ql_store_u32(content + QL_HELLO_SESSION, facts->session);
+    for (unsigned i = 0; i < 3; i++)
+        ql_store_u32(content + QL_HELLO_UID + 4 * i, facts->uid[i]);
+    return QL_HELLO_CONTENT_SIZE;
+}
+
+// Appends items at `next`.
+struct items {
+    uint8_t *next;
+};
+
+static uint8_t *item_add(struct items *items, enum ql_info_tag tag, size_t length)
+{
+    uint8_t *value = items->next + 2;
+    items->next[0] = (uint8_t)tag;
+    items->next[1] = (uint8_t)length;
+    items->next = value + length;
+    return value;
+}
+
+static void text_add(struct items *items, enum ql_info_tag tag, const char *text)
+{
+    size_t length = strlen(text);
+    if (length > ITEM_MAX)
+        length = ITEM_MAX;
+    memcpy(item_add(items, tag, length), text, length);
+}
+
+static void word_add(struct items *items, enum ql_info_tag tag, uint32_t value)
+{
+    ql_store_u32(item_add(items, tag, 4), value);
+}
+
+static void words_add(struct items *items, enum ql_info_tag tag, uint32_t first, uint32_t second)
+{
+    uint8_t *value = item_add(items, tag, 8);
+    ql_store_u32(value, first);
+    ql_store_u32(value + 4, second);
+}
+
+static void byte_add(struct items *items, enum ql_info_tag tag, uint8_t value)
+{
+    *item_add(items, tag, 1) = value;
+}
+
+static uint16_t clamp_u16(uint32_t value)
+{
+    return value > UINT16_MAX ? UINT16_MAX : (uint16_t)value;
+}
+
+static void erase_types_add(struct items *items, const struct nor_geometry *geometry)
+{
+    uint8_t values[4 * NOR_ERASE_TYPES] = {0};
+    size_t length = 0;
+    for (unsigned i = 0; i < NOR_ERASE_TYPES; i++) {
+        const struct nor_erase_type *type = &geometry->erase[i];
+        if (type->size_log2 == 0)
+            continue;
+        values[length] = type->size_log2;
+        ql_store_u16(values + length + 2, clamp_u16(type->typical_ms));
+        length += 4;
+    }
+    memcpy(item_add(items, QL_INFO_ERASE_TYPES, length), values, length);
+}
+
+static void chip_add(struct items *items, const struct server *server)
+{
+    const struct nor *nor = server->nor;
+    const struct nor_geometry *geometry = &nor->geometry;
+    memcpy(item_add(items, QL_INFO_JEDEC_ID, 3), nor->jedec_id, 3);
+    if (nor->state == NOR_ABSENT)
+        return;
+    word_add(items, QL_INFO_CHIP_SIZE, geometry->size);
+    memcpy(item_add(items, QL_INFO_STATUS_REGISTERS, 3), nor->status, 3);
+    words_add(items, QL_INFO_PROGRAM_AREA, server->update.program_first,
+              server->update.program_end);
+    erase_types_add(items, geometry);
+    uint8_t *page = item_add(items, QL_INFO_PAGE, 4);
+    ql_store_u16(page, clamp_u16(geometry->page_size));
+    ql_store_u16(page + 2, clamp_u16(geometry->program_typical_us));
+    uint8_t *sfdp = item_add(items, QL_INFO_SFDP, 2);
+    sfdp[0] = geometry->sfdp_major;
+    sfdp[1] = geometry->sfdp_minor;
+    if (nor->name)
+        text_add(items, QL_INFO_CHIP_NAME, nor->name);
+}
+
+static void verdict_add(struct items *items, struct server *server)
+{
+    struct outcome verdict = {QL_STATUS_BUSY, server->update.id};
+    if (update_is_idle(&server->update))
+        verdict = server_program_check(server, server->facts->boot_address);
+    uint8_t *value = item_add(items, QL_INFO_VERDICT, 8);
+    ql_store_u16(value, (uint16_t)verdict.status);
+    ql_store_u16(value + 2, 0);
+    ql_store_u32(value + 4, verdict.detail);
+}
+
+uint16_t server_info_store(struct server *server, uint8_t *content)
+{
+    const struct server_facts *facts = server->facts;
+    struct items items = {.next = content};
+    text_add(&items, QL_INFO_BOARD, facts->board_name);
+    text_add(&items, QL_INFO_VERSION, facts->version);
+    chip_add(&items, server);
+    word_add(&items, QL_INFO_MAPPED_BASE, QL_MAPPED_BASE);
+    byte_add(&items, QL_INFO_STAY_REASON, (uint8_t)facts->stay_reason);
+    word_add(&items, QL_INFO_BOOT_ADDRESS, facts->boot_address);
+    verdict_add(&items, server);
+    word_add(&items, QL_INFO_RESET_CAUSE, facts->reset_cause);
+    word_add(&items, QL_INFO_IDCODE, facts->idcode);
+    words_add(&items, QL_INFO_CLOCKS, facts->cpu_hz, facts->quadspi_hz);
+    words_add(&items, QL_INFO_COUNTERS, server->frames_taken, server->frames_damaged);
+    byte_add(&items, QL_INFO_READ_PROTECTION, facts->read_protection);
+    return (uint16_t)(items.next - content);
+}

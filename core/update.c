@@ -1,0 +1,588 @@
+// The update engine. Written from SPEC.md sections 4 and 5.
+//
+// SPDX-License-Identifier: MIT
+#include "core/update.h"
+
+#include <string.h>
+
+#include "abi/bytes.h"
+#include "core/error.h"
+
+#define RING_NOT_WRAPPED UINT32_MAX
+
+// In the ring an operation keeps the layout of its payload; the kind takes the place of the id.
+enum {
+    RING_KIND = QL_STREAM_ID,
+};
+
+static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
+
+static uint32_t now_ms(const struct update *update)
+{
+    return update->nor->bus->now_ms(update->nor->bus->context);
+}
+
+static void ring_clear(struct update *update)
+{
+    update->ring_head = 0;
+    update->ring_tail = 0;
+    update->ring_wrap = RING_NOT_WRAPPED;
+    update->ring_count = 0;
+    update->waiting = 0;
+}
+
+// Room for one more operation, in one piece. The window is QL_PAYLOAD_MAX smaller than the ring:
+// that pays for the piece left unused at the ring's end when an operation does not fit there, so
+// an operation within the window always finds room and the tail never meets the head.
+static uint8_t *ring_push(struct update *update, uint32_t length)
+{
+    if (update->ring_tail + length > update->ring_size) {
+        update->ring_wrap = update->ring_tail;
+        update->ring_tail = 0;
+    }
+    uint8_t *operation = update->ring + update->ring_tail;
+    update->ring_tail += length;
+    update->ring_count++;
+    update->waiting += length;
+    return operation;
+}
+
+static void ring_pop(struct update *update, uint32_t length)
+{
+    update->ring_count--;
+    update->waiting -= length;
+    update->ring_head += length;
+    if (update->ring_count == 0)
+        ring_clear(update);
+    else if (update->ring_head == update->ring_wrap) {
+        update->ring_head = 0;
+        update->ring_wrap = RING_NOT_WRAPPED;
+    }
+}
+
+void update_init(struct update *update, struct nor *nor, const struct sha256_service *sha256,
+                 uint8_t *ring, uint32_t ring_size)
+{
+    *update = (struct update){
+        .nor = nor,
+        .sha256 = sha256,
+        .ring = ring,
+        .ring_size = ring_size & ~UINT32_C(15),
+        .state = QL_UPDATE_NONE,
+    };
+    update->window = update->ring_size - QL_PAYLOAD_MAX;
+    ring_clear(update);
+}
+
+void update_set_area(struct update *update, uint32_t program_first, uint32_t program_end)
+{
+    update->program_first = program_first;
+    update->program_end = program_end;
+}
+
+bool update_is_open(const struct update *update)
+{
+    return update->state == QL_UPDATE_OPEN || update->state == QL_UPDATE_VERIFYING;
+}
+
+bool update_is_idle(const struct update *update)
+{
+    return !update_is_open(update) && update->step == UPDATE_STEP_NEXT;
+}
+
+bool update_is_unfinished_at(const struct update *update, uint32_t address)
+{
+    return (update->state == QL_UPDATE_FAILED || update->state == QL_UPDATE_CLOSED) &&
+           address >= update->address && address - update->address < update->length;
+}
+
+struct outcome update_range_check(const struct update *update, uint32_t address, uint32_t length,
+                                  bool program)
+{
+    const struct nor *nor = update->nor;
+    if (nor->state == NOR_ABSENT)
+        return (struct outcome){QL_STATUS_CHIP_ABSENT, (uint32_t)nor->jedec_id[0] << 16 |
+                                                           (uint32_t)nor->jedec_id[1] << 8 |
+                                                           nor->jedec_id[2]};
+    uint64_t end = (uint64_t)address + length;
+    uint64_t chip_end = (uint64_t)QL_MAPPED_BASE + nor->geometry.size;
+    if (address < QL_MAPPED_BASE || address >= chip_end)
+        return (struct outcome){QL_STATUS_OUT_OF_RANGE, address};
+    if (end > chip_end)
+        return (struct outcome){QL_STATUS_OUT_OF_RANGE, (uint32_t)chip_end};
+    if (!program)
+        return outcome_ok;
+    if (address < update->program_first || address >= update->program_end)
+        return (struct outcome){QL_STATUS_RESERVED, address};
+    if (end > update->program_end)
+        return (struct outcome){QL_STATUS_RESERVED, update->program_end};
+    return outcome_ok;
+}
+
+// The operations that wait are dropped; the chip's own may have to end first.
+static void update_stop(struct update *update, enum ql_update_state state)
+{
+    update->state = state;
+    update->ending = false;
+    update->progress_due = true;
+    ring_clear(update);
+    update->step = update->nor->state == NOR_WORKING ? UPDATE_STEP_DRAIN : UPDATE_STEP_NEXT;
+}
+
+static void update_fail(struct update *update, enum ql_status status, uint32_t detail)
+{
+    update->failure = (struct outcome){status, detail};
+    update_stop(update, QL_UPDATE_FAILED);
+}
+
+static struct outcome begin_check(const struct update *update, const uint8_t *payload)
+{
+    uint32_t address = ql_load_u32(payload + QL_BEGIN_ADDRESS);
+    uint32_t length = ql_load_u32(payload + QL_BEGIN_LENGTH);
+    uint32_t flags = ql_load_u32(payload + QL_BEGIN_FLAGS);
+    uint32_t stack = ql_load_u32(payload + QL_BEGIN_STACK);
+    uint32_t entry = ql_load_u32(payload + QL_BEGIN_ENTRY);
+    bool program = flags == QL_BEGIN_FLAG_PROGRAM;
+    if (ql_load_u32(payload + QL_BEGIN_ID) == 0)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_ID};
+    if (length == 0)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_LENGTH};
+    if (flags != 0 && !program)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_FLAGS};
+    if (!program && stack != 0)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_STACK};
+    if (!program && entry != 0)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_ENTRY};
+    if (ql_load_u32(payload + QL_BEGIN_ZERO) != 0)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_ZERO};
+    if (address % QL_SECTOR_SIZE != 0)
+        return (struct outcome){QL_STATUS_ALIGNMENT, address};
+    struct outcome range = update_range_check(update, address, length, true);
+    if (range.status != QL_STATUS_OK || !program)
+        return range;
+    return boot_check(address, stack, entry, address + length);
+}
+
+static bool begin_resumes(const struct update *update, const uint8_t *payload)
+{
+    return update_is_open(update) && ql_load_u32(payload + QL_BEGIN_ID) == update->id &&
+           ql_load_u32(payload + QL_BEGIN_ADDRESS) == update->address &&
+           ql_load_u32(payload + QL_BEGIN_LENGTH) == update->length &&
+           ql_load_u32(payload + QL_BEGIN_FLAGS) == update->flags &&
+           memcmp(payload + QL_BEGIN_SHA256, update->sha256_wanted, QL_SHA256_SIZE) == 0;
+}
+
+struct outcome update_begin(struct update *update, const uint8_t *payload)
+{
+    if (begin_resumes(update, payload))
+        return outcome_ok;
+    struct outcome outcome = begin_check(update, payload);
+    if (outcome.status != QL_STATUS_OK)
+        return outcome;
+    update->id = ql_load_u32(payload + QL_BEGIN_ID);
+    update->address = ql_load_u32(payload + QL_BEGIN_ADDRESS);
+    update->length = ql_load_u32(payload + QL_BEGIN_LENGTH);
+    update->flags = ql_load_u32(payload + QL_BEGIN_FLAGS);
+    memcpy(update->sha256_wanted, payload + QL_BEGIN_SHA256, QL_SHA256_SIZE);
+    memset(update->sha256_found, 0, QL_SHA256_SIZE);
+    update->failure = outcome_ok;
+    update->taken = 0;
+    update->executed = 0;
+    update->faults = 0;
+    update->erased = 0;
+    update->programmed = 0;
+    update->skipped = 0;
+    update->at = update->address;
+    update_stop(update, QL_UPDATE_OPEN);
+    if (update->step == UPDATE_STEP_NEXT)
+        update->step = UPDATE_STEP_UNPROTECT;
+    // The answer to BEGIN tells what PROGRESS would.
+    update->progress_due = false;
+    update->fault_unreported = false;
+    update->fault_streak = false;
+    update->reported_ms = now_ms(update);
+    update->executed_bytes = 0;
+    return outcome_ok;
+}
+
+void update_fault(struct update *update)
+{
+    if (!update_is_open(update))
+        return;
+    update->faults++;
+    if (update->fault_streak)
+        update->fault_unreported = true;
+    else
+        update->progress_due = true;
+    update->fault_streak = true;
+}
+
+// Is the operation one that the chip can do, within the run widened to whole sectors?
+static struct outcome operation_check(const struct update *update, uint8_t kind,
+                                      const uint8_t *payload, uint32_t length)
+{
+    uint32_t address = ql_load_u32(payload + QL_STREAM_ADDRESS);
+    uint32_t size = ql_load_u32(payload + QL_STREAM_LENGTH);
+    uint32_t alignment = QL_WRITE_GRANULE;
+    uint32_t data = size;
+    if (kind == QL_KIND_ERASE) {
+        alignment = size;
+        data = 0;
+        if (!nor_erase_type_find(update->nor, size))
+            return (struct outcome){QL_STATUS_BAD_REQUEST, QL_STREAM_LENGTH};
+    } else if (size == 0 || size % QL_WRITE_GRANULE != 0 || size > QL_WRITE_LENGTH_MAX) {
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_STREAM_LENGTH};
+    }
+    if (length != QL_STREAM_DATA + data)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_STREAM_DATA};
+    if (address % alignment != 0)
+        return (struct outcome){QL_STATUS_ALIGNMENT, address};
+    // All of these are below 2^29 from the chip's start once the address is known to be in the run.
+    uint32_t run = (update->length + QL_SECTOR_SIZE - 1) / QL_SECTOR_SIZE * QL_SECTOR_SIZE;
+    if (address < update->address || address - update->address >= run)
+        return (struct outcome){QL_STATUS_OUT_OF_RANGE, address};
+    if (size > run - (address - update->address))
+        return (struct outcome){QL_STATUS_OUT_OF_RANGE, update->address + run};
+    return outcome_ok;
+}
+
+bool update_operation(struct update *update, uint8_t kind, const uint8_t *payload, uint32_t length)
+{
+    if (update_is_open(update) && kind != QL_KIND_ERASE && kind != QL_KIND_WRITE) {
+        update_fail(update, QL_STATUS_UNKNOWN_COMMAND, kind);
+        return true;
+    }
+    if (!update_is_open(update) || length < QL_STREAM_DATA ||
+        ql_load_u32(payload + QL_STREAM_ID) != update->id) {
+        update_fault(update);
+        return false;
+    }
+    uint32_t number = ql_load_u32(payload + QL_STREAM_NUMBER);
+    if (number < update->taken)
+        return true; // a repetition
+    // One that the window does not allow is dropped like one after a gap: it will come again.
+    if (number > update->taken || update->ending || length > update->window - update->waiting) {
+        update_fault(update);
+        return true;
+    }
+    struct outcome outcome = operation_check(update, kind, payload, length);
+    if (outcome.status != QL_STATUS_OK) {
+        update_fail(update, outcome.status, outcome.detail);
+        return true;
+    }
+    uint8_t *operation = ring_push(update, length);
+    memcpy(operation, payload, length);
+    ql_store_u32(operation + RING_KIND, kind);
+    update->taken++;
+    update->fault_streak = false;
+    return true;
+}
+
+struct outcome update_end(struct update *update, uint32_t id, uint32_t count)
+{
+    struct outcome outcome;
+    if (update_end_outcome(update, id, &outcome))
+        return outcome.status == QL_STATUS_NO_UPDATE ? outcome : outcome_ok;
+    if (count > update->taken)
+        return (struct outcome){QL_STATUS_INCOMPLETE, update->taken};
+    if (count < update->taken)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_END_COUNT};
+    update->ending = true;
+    return outcome_ok;
+}
+
+bool update_end_outcome(const struct update *update, uint32_t id, struct outcome *outcome)
+{
+    if (id == update->id && update_is_open(update))
+        return false;
+    if (id == update->id && update->state == QL_UPDATE_COMPLETE)
+        *outcome = outcome_ok;
+    else if (id == update->id && update->state == QL_UPDATE_FAILED)
+        *outcome = update->failure;
+    else
+        *outcome = (struct outcome){QL_STATUS_NO_UPDATE, update_is_open(update) ? update->id : 0};
+    return true;
+}
+
+struct outcome update_abort(struct update *update, uint32_t id)
+{
+    bool open = update_is_open(update);
+    if (id != 0 && id != update->id)
+        return (struct outcome){QL_STATUS_NO_UPDATE, open ? update->id : 0};
+    if (open)
+        update_stop(update, QL_UPDATE_CLOSED);
+    return outcome_ok;
+}
+
+// How update_run goes on after a step.
+enum pace {
+    PACE_ON,   // the next step at once
+    PACE_MORE, // enough CPU work for this time
+    PACE_WAIT, // nothing to do until the chip or the host has done something
+};
+
+static const uint8_t *chip_bytes(const struct update *update, uint32_t address)
+{
+    return update->nor->mapped + (address - QL_MAPPED_BASE);
+}
+
+static enum pace chip_failed(struct update *update, enum ql_status status)
+{
+    update_fail(update, status, update->at);
+    return PACE_ON;
+}
+
+// A chip operation did not start.
+static enum pace start_failed(struct update *update, int error)
+{
+    return chip_failed(update,
+                       error == QL_ERROR_PROTECTED ? QL_STATUS_PROTECTED : QL_STATUS_CHIP_ERROR);
+}
+
+static enum pace operation_done(struct update *update, uint32_t payload_length)
+{
+    ring_pop(update, payload_length);
+    update->executed++;
+    update->executed_bytes += payload_length;
+    if (update->ring_count == 0 || update->executed_bytes >= QL_PROGRESS_EVERY_BYTES)
+        update->progress_due = true;
+    update->step = UPDATE_STEP_NEXT;
+    return PACE_ON;
+}
+
+// Goes through the pages of the WRITE at the ring's head up to the next one to be programmed.
+static enum pace program_next(struct update *update, uint32_t *budget)
+{
+    const uint8_t *operation = update->ring + update->ring_head;
+    uint32_t length = ql_load_u32(operation + QL_STREAM_LENGTH);
+    uint32_t page = update->nor->geometry.page_size;
+    uint32_t piece = page < QL_WRITE_GRANULE ? page : QL_WRITE_GRANULE;
+    update->step = UPDATE_STEP_NEXT;
+    while (update->offset < length) {
+        const uint8_t *bytes = operation + QL_STREAM_DATA + update->offset;
+        update->at = ql_load_u32(operation + QL_STREAM_ADDRESS) + update->offset;
+        if (!nor_is_blank(bytes, piece)) {
+            int error = nor_program_start(update->nor, update->at - QL_MAPPED_BASE, bytes, piece);
+            if (error != 0)
+                return start_failed(update, error);
+            update->step = UPDATE_STEP_PROGRAM;
+            return PACE_WAIT;
+        }
+        update->skipped += piece;
+        update->offset += piece;
+        if (*budget < piece) {
+            update->step = UPDATE_STEP_SKIP;
+            return PACE_MORE;
+        }
+        *budget -= piece;
+    }
+    return operation_done(update, QL_STREAM_DATA + length);
+}
+
+static enum pace program_poll(struct update *update, uint32_t *budget)
+{
+    int result = nor_poll(update->nor);
+    if (result == 1)
+        return PACE_WAIT;
+    if (result != 0)
+        return chip_failed(update, QL_STATUS_PROGRAM_FAILED);
+    uint32_t page = update->nor->geometry.page_size;
+    uint32_t piece = page < QL_WRITE_GRANULE ? page : QL_WRITE_GRANULE;
+    update->programmed += piece;
+    update->offset += piece;
+    return program_next(update, budget);
+}
+
+// Looks at the next slice of the area of the ERASE at the ring's head. `blank`: all so far is FF;
+// `whole`: that was the last slice.
+static void erase_look(struct update *update, uint32_t size, uint32_t *budget, bool *blank,
+                       bool *whole)
+{
+    uint32_t length = size - update->offset;
+    if (length > *budget)
+        length = *budget;
+    *blank = nor_is_blank(chip_bytes(update, update->at + update->offset), length);
+    update->offset += length;
+    *budget -= length;
+    *whole = update->offset == size;
+}
+
+static enum pace look_step(struct update *update, uint32_t *budget)
+{
+    uint32_t size = ql_load_u32(update->ring + update->ring_head + QL_STREAM_LENGTH);
+    bool blank, whole;
+    erase_look(update, size, budget, &blank, &whole);
+    if (update->step == UPDATE_STEP_LOOK_AGAIN) {
+        if (!blank)
+            return chip_failed(update, QL_STATUS_ERASE_FAILED);
+        if (!whole)
+            return PACE_MORE;
+        update->erased += size;
+        return operation_done(update, QL_STREAM_DATA);
+    }
+    if (!blank) {
+        int error = nor_erase_start(update->nor, update->at - QL_MAPPED_BASE, size);
+        if (error != 0)
+            return start_failed(update, error);
+        update->step = UPDATE_STEP_ERASE;
+        return PACE_WAIT;
+    }
+    if (!whole)
+        return PACE_MORE;
+    update->skipped += size;
+    return operation_done(update, QL_STREAM_DATA);
+}
+
+static enum pace look_start(struct update *update, enum update_step step)
+{
+    int error = nor_map(update->nor);
+    if (error != 0)
+        return start_failed(update, error);
+    update->offset = 0;
+    update->step = step;
+    return PACE_ON;
+}
+
+static enum pace erase_poll(struct update *update)
+{
+    int result = nor_poll(update->nor);
+    if (result == 1)
+        return PACE_WAIT;
+    if (result != 0)
+        return chip_failed(update, QL_STATUS_ERASE_FAILED);
+    return look_start(update, UPDATE_STEP_LOOK_AGAIN);
+}
+
+static enum pace unprotect_step(struct update *update)
+{
+    int result = nor_poll(update->nor);
+    if (result == 0)
+        result = nor_unprotect_start(update->nor);
+    if (result == 1)
+        return PACE_WAIT;
+    if (result != 0)
+        return start_failed(update, result);
+    update->step = UPDATE_STEP_NEXT;
+    return PACE_ON;
+}
+
+static enum pace drain_step(struct update *update)
+{
+    // Whether it ended well is no longer of interest.
+    if (nor_poll(update->nor) == 1)
+        return PACE_WAIT;
+    update->step = update_is_open(update) ? UPDATE_STEP_UNPROTECT : UPDATE_STEP_NEXT;
+    return PACE_ON;
+}
+
+static enum pace read_back_step(struct update *update, uint32_t *budget)
+{
+    const struct sha256_service *sha256 = update->sha256;
+    uint32_t length = update->length - update->offset;
+    if (length > *budget)
+        length = *budget;
+    sha256->update(sha256->context, chip_bytes(update, update->address + update->offset), length);
+    update->offset += length;
+    *budget -= length;
+    if (update->offset < update->length)
+        return PACE_MORE;
+    sha256->finish(sha256->context, update->sha256_found);
+    if (memcmp(update->sha256_found, update->sha256_wanted, QL_SHA256_SIZE) == 0)
+        update_stop(update, QL_UPDATE_COMPLETE);
+    else
+        update_fail(update, QL_STATUS_VERIFY, update->address);
+    return PACE_ON;
+}
+
+static enum pace next_step(struct update *update, uint32_t *budget)
+{
+    if (!update_is_open(update))
+        return PACE_WAIT;
+    if (update->ring_count == 0) {
+        if (!update->ending)
+            return PACE_WAIT;
+        update->state = QL_UPDATE_VERIFYING;
+        update->progress_due = true;
+        update->sha256->begin(update->sha256->context);
+        update->at = update->address;
+        return look_start(update, UPDATE_STEP_READ_BACK);
+    }
+    const uint8_t *operation = update->ring + update->ring_head;
+    update->at = ql_load_u32(operation + QL_STREAM_ADDRESS);
+    update->offset = 0;
+    if (ql_load_u32(operation + RING_KIND) == QL_KIND_ERASE)
+        return look_start(update, UPDATE_STEP_LOOK);
+    return program_next(update, budget);
+}
+
+bool update_run(struct update *update)
+{
+    uint32_t budget = UPDATE_SLICE;
+    enum pace pace = PACE_ON;
+    while (pace == PACE_ON) {
+        // The slice may have run out at the end of a step.
+        if (budget == 0)
+            return true;
+        switch (update->step) {
+        case UPDATE_STEP_NEXT:
+            pace = next_step(update, &budget);
+            break;
+        case UPDATE_STEP_DRAIN:
+            pace = drain_step(update);
+            break;
+        case UPDATE_STEP_UNPROTECT:
+            pace = unprotect_step(update);
+            break;
+        case UPDATE_STEP_LOOK:
+        case UPDATE_STEP_LOOK_AGAIN:
+            pace = look_step(update, &budget);
+            break;
+        case UPDATE_STEP_ERASE:
+            pace = erase_poll(update);
+            break;
+        case UPDATE_STEP_SKIP:
+            pace = program_next(update, &budget);
+            break;
+        case UPDATE_STEP_PROGRAM:
+            pace = program_poll(update, &budget);
+            break;
+        case UPDATE_STEP_READ_BACK:
+            pace = read_back_step(update, &budget);
+            break;
+        }
+    }
+    return pace == PACE_MORE;
+}
+
+bool update_progress_due(const struct update *update)
+{
+    if (update->progress_due)
+        return true;
+    if (!update_is_open(update))
+        return false;
+    uint32_t since_ms = now_ms(update) - update->reported_ms;
+    return since_ms >= QL_PROGRESS_EVERY_MS ||
+           (update->fault_unreported && since_ms >= QL_PROGRESS_FAULT_EVERY_MS);
+}
+
+void update_progress_store(struct update *update, uint8_t record[QL_PROGRESS_SIZE], bool as_event)
+{
+    memset(record, 0, QL_PROGRESS_SIZE);
+    ql_store_u32(record + QL_PROGRESS_ID, update->id);
+    record[QL_PROGRESS_STATE] = (uint8_t)update->state;
+    ql_store_u16(record + QL_PROGRESS_STATUS, (uint16_t)update->failure.status);
+    ql_store_u32(record + QL_PROGRESS_DETAIL, update->failure.detail);
+    ql_store_u32(record + QL_PROGRESS_TAKEN, update->taken);
+    ql_store_u32(record + QL_PROGRESS_EXECUTED, update->executed);
+    ql_store_u32(record + QL_PROGRESS_FAULTS, update->faults);
+    ql_store_u32(record + QL_PROGRESS_ERASED, update->erased);
+    ql_store_u32(record + QL_PROGRESS_PROGRAMMED, update->programmed);
+    ql_store_u32(record + QL_PROGRESS_SKIPPED, update->skipped);
+    ql_store_u32(record + QL_PROGRESS_ADDRESS, update->at);
+    if (!as_event)
+        return;
+    update->progress_due = false;
+    update->fault_unreported = false;
+    update->reported_ms = now_ms(update);
+    update->executed_bytes = 0;
+}
