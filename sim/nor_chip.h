@@ -28,15 +28,34 @@ struct nor_frame {
     uint8_t data_lanes;
     bool data_is_read; // direction of the data phase
     uint32_t clock_hz;
+    uint32_t select_high_ns; // chip select was high that long before; 0: not known, not checked
 };
 
 const struct nor_model *nor_model_find(const char *name); // "W25Q128JV-IQ", ...; NULL if unknown
 
 // With `path` the contents (array, status registers) are kept in that file; NULL: in memory, blank.
+// A plain image of exactly the chip's size is taken over. The chip is powered when it returns.
+// NULL: the file cannot be used; the reason was printed on stderr.
 struct nor_chip *nor_chip_create(struct machine *machine, const struct nor_model *model,
                                  const char *name, const char *path);
+void nor_chip_destroy(struct nor_chip *chip);
 void nor_chip_power_on(struct nor_chip *chip);  // volatile state lost
 void nor_chip_power_off(struct nor_chip *chip); // what was under way is torn as in silicon
+
+// The controller was reset while the chip kept its power, its mode and its work under way. Until
+// the chip is back in its standard state, harmless commands that it misses are no violations:
+// whoever drives it now cannot know yet what it is doing.
+void nor_chip_controller_reset(struct nor_chip *chip);
+
+enum nor_timing { NOR_TIMING_TYPICAL, NOR_TIMING_MAXIMUM };
+void nor_chip_set_timing(struct nor_chip *chip, enum nor_timing timing); // typical at first
+void nor_chip_set_seed(struct nor_chip *chip, uint64_t seed); // decides how torn operations look
+
+// When the status registers will change by themselves next; TIME_NEVER: nothing is under way.
+uint64_t nor_chip_busy_until(const struct nor_chip *chip);
+
+// Erases of a 4 KB sector over the chip's life (kept in the file).
+uint32_t nor_chip_wear(const struct nor_chip *chip, uint32_t sector);
 
 // A chip-select period: begin (CS low, command phases), then reads or writes of the data phase,
 // then end (CS high), where write-type commands take effect.
@@ -57,9 +76,9 @@ void nor_chip_on_change(struct nor_chip *chip,
                         void (*changed)(void *context, uint32_t offset, uint32_t length),
                         void *context);
 
-// Operations (erase, program, status write) started since creation; power is cut by the machine's
-// owner when `cut` is called at the start of operation number `at` (0-based), or in the middle of
-// it if `fraction` (0..1) is above 0.
+// Operations (erase, program, status write) started since creation; the chip loses its power, and
+// `cut` is called so that the machine's owner cuts the rest of the board's, at the start of
+// operation number `at` (0-based), or in the middle of it if `fraction` (0..1) is above 0.
 uint64_t nor_chip_operations(const struct nor_chip *chip);
 void nor_chip_cut_at(struct nor_chip *chip, uint64_t at, double fraction,
                      void (*cut)(void *context), void *context);
