@@ -77,14 +77,15 @@ static void update_irq(struct rcc *rcc)
                 (rcc_register(rcc, RCC_CIFR) & rcc_register(rcc, RCC_CIER)) != 0);
 }
 
-static void update_clocks(struct rcc *rcc)
+// True if a frequency changed.
+static bool update_clocks(struct rcc *rcc)
 {
     uint64_t before[RCC_CLOCK_COUNT];
 
     memcpy(before, rcc->hz, sizeof(before));
     rcc_tree_compute(rcc, rcc->hz);
     if (memcmp(before, rcc->hz, sizeof(before)) == 0) {
-        return;
+        return false;
     }
     if (before[RCC_CLOCK_CPU] != rcc->hz[RCC_CLOCK_CPU]) {
         machine_trace(rcc->machine, "rcc", "CPU clock %llu Hz, HCLK %llu Hz",
@@ -93,12 +94,14 @@ static void update_clocks(struct rcc *rcc)
         machine_set_cpu_hz(rcc->machine, rcc->hz[RCC_CLOCK_CPU]);
     }
     notify(rcc->listeners, rcc->listener_count);
+    return true;
 }
 
 static void update_and_check(struct rcc *rcc)
 {
-    update_clocks(rcc);
-    rcc_check_limits(rcc);
+    if (update_clocks(rcc)) {
+        rcc_check_limits(rcc);
+    }
 }
 
 // --- Oscillators --------------------------------------------------------------------------------
