@@ -22,12 +22,12 @@
 #define ALL UINT32_MAX
 // clang-format off
 static const struct register_info nvic_info[] = {
-    {"ISER", NVIC_ISER, 0, ALL, ALL, ACCESS_WORD, 5, 4},
-    {"ICER", NVIC_ICER, 0, ALL, ALL, ACCESS_WORD, 5, 4},
-    {"ISPR", NVIC_ISPR, 0, ALL, ALL, ACCESS_WORD, 5, 4},
-    {"ICPR", NVIC_ICPR, 0, ALL, ALL, ACCESS_WORD, 5, 4},
-    {"IABR", NVIC_IABR, 0, ALL, 0, ACCESS_WORD, 5, 4},
-    {"IPR", NVIC_IPR, 0, ALL, ALL, ACCESS_ANY, 38, 4},
+    {"ISER", NVIC_ISER, 0, ALL, ALL, ACCESS_WORD, 8, 4},
+    {"ICER", NVIC_ICER, 0, ALL, ALL, ACCESS_WORD, 8, 4},
+    {"ISPR", NVIC_ISPR, 0, ALL, ALL, ACCESS_WORD, 8, 4},
+    {"ICPR", NVIC_ICPR, 0, ALL, ALL, ACCESS_WORD, 8, 4},
+    {"IABR", NVIC_IABR, 0, ALL, 0, ACCESS_WORD, 8, 4},
+    {"IPR", NVIC_IPR, 0, ALL, ALL, ACCESS_ANY, 60, 4},
     {0},
 };
 // clang-format on
@@ -50,7 +50,9 @@ static void lines_write(struct nvic *nvic, uint32_t *bits, unsigned irq, uint32_
         unsigned exception = EXCEPTION_IRQ0 + line;
 
         if (exception >= EXCEPTION_COUNT) {
-            machine_violation(nvic->machine, "NVIC", "interrupt line %u does not exist", line);
+            if (set) { // clearing all 256 that the architecture knows is customary
+                machine_violation(nvic->machine, "NVIC", "interrupt line %u does not exist", line);
+            }
             break;
         }
         // A line that asks keeps its interrupt pending.
@@ -139,7 +141,7 @@ enum {
 // clang-format off
 static const struct register_info scb_info[] = {
     {"CPUID", SCB_CPUID, 0x411FC271, ALL, 0, ACCESS_WORD, 1, 0},
-    {"ICSR", SCB_ICSR, 0, 0x8 << 28 | 0x50DFF9FFu, 0x9E000000, ACCESS_WORD, 1, 0},
+    {"ICSR", SCB_ICSR, 0, 0x94DFF9FF, 0x9E000000, ACCESS_WORD, 1, 0},
     {"VTOR", SCB_VTOR, 0, 0xFFFFFF80, 0xFFFFFF80, ACCESS_WORD, 1, 0},
     {"AIRCR", SCB_AIRCR, 0xFA050000, 0xFFFF8700, 0xFFFF0707, ACCESS_WORD, 1, 0},
     {"SCR", SCB_SCR, 0, 0x16, 0x16, ACCESS_WORD, 1, 0},
