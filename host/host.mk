@@ -1,1 +1,35 @@
-# host: rules of this folder
+# host: the library behind the tool, the tool, their tests and fuzz targets.
+
+HOST_LIBRARY_SOURCES := $(wildcard host/*.c) abi/cobs.c abi/crc32.c abi/frame.c
+HOST_TOOL_SOURCES    := $(wildcard host/cli/*.c)
+HOST_LIBRARIES       := -lserialport -lelf -lsodium
+HOST_TOOL_LIBRARIES  := $(HOST_LIBRARIES) -ljansson
+
+ALL += $(BUILD)/quadlane
+
+$(BUILD)/quadlane: $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_LIBRARY_SOURCES) $(HOST_TOOL_SOURCES))
+	@mkdir -p $(@D)
+	$(HOST_CC) -o $@ $^ $(HOST_TOOL_LIBRARIES)
+
+# The library alone, with sanitizers, for unit tests and fuzz targets.
+HOST_ASAN_LIBRARY := $(patsubst %.c,$(BUILD)/asan/%.o,$(HOST_LIBRARY_SOURCES))
+HOST_UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/,test_image test_plan test_link test_host_update)
+TEST_PROGRAMS     += $(HOST_UNIT_TESTS)
+
+$(HOST_UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(HOST_ASAN_LIBRARY) \
+                    $(BUILD)/asan/tests/unit/host_fake.o
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined -o $@ $^ $(HOST_LIBRARIES) -lcmocka
+
+# Fuzz targets: everything of ours that the input reaches is compiled for coverage.
+HOST_FUZZ_TARGETS := $(addprefix $(BUILD)/fuzz/,fuzz_elf fuzz_hex fuzz_answers)
+FUZZ_PROGRAMS     += $(HOST_FUZZ_TARGETS)
+
+$(BUILD)/fuzz/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(HOST_FUZZ_TARGETS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/host/tests/fuzz/%.o \
+                      $(patsubst %.c,$(BUILD)/fuzz/host/%.o,$(HOST_LIBRARY_SOURCES))
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined,fuzzer -o $@ $^ $(HOST_LIBRARIES)

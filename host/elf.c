@@ -1,0 +1,151 @@
+// ELF: what a programmer of flash has to write, taken from the program headers (libelf).
+//
+// Written from the System V ABI, chapters "Object Files" and "Program Loading". Loaded are the file
+// bytes of each PT_LOAD segment at its physical address. GNU ld puts the file's own headers into
+// the first segment when its page allows; that part is left out.
+//
+// SPDX-License-Identifier: MIT
+#include "host/image.h"
+
+#include <libelf.h>
+
+static int fail_damaged(struct ql_failure *failure, const char *name, const char *what)
+{
+    ql_fail(failure, QL_IMAGE_DAMAGED, "%s is truncated or damaged: %s", name, what);
+    ql_hint(failure, "copy or build it again; `arm-none-eabi-readelf -l` shows what is left");
+    return -QL_IMAGE_DAMAGED;
+}
+
+static const char *machine_name(const uint8_t *bytes)
+{
+    switch (bytes[18] | bytes[19] << 8) {
+    case EM_386:
+        return "an x86 program";
+    case EM_X86_64:
+        return "an x86-64 program of a PC";
+    case EM_AARCH64:
+        return "a 64-bit ARM program";
+    case EM_RISCV:
+        return "a RISC-V program";
+    case EM_XTENSA:
+        return "an Xtensa (ESP) program";
+    case EM_ARM:
+        return "an ARM program, but not 32-bit little-endian";
+    default:
+        return "a program of another machine";
+    }
+}
+
+static int check_identity(const char *name, const uint8_t *bytes, size_t size,
+                          struct ql_failure *failure)
+{
+    if (size < 4 || bytes[0] != 0x7F || bytes[1] != 'E' || bytes[2] != 'L' || bytes[3] != 'F') {
+        ql_fail(failure, QL_IMAGE_DAMAGED,
+                "%s has the name of an ELF file, but does not begin "
+                "like one",
+                name);
+        ql_hint(failure, "a raw binary should be named .bin; or build the file again");
+        return -QL_IMAGE_DAMAGED;
+    }
+    if (size < sizeof(Elf32_Ehdr))
+        return fail_damaged(failure, name, "it ends within the ELF header");
+    const int machine = bytes[18] | bytes[19] << 8;
+    if (bytes[EI_CLASS] != ELFCLASS32 || bytes[EI_DATA] != ELFDATA2LSB || machine != EM_ARM) {
+        ql_fail(failure, QL_IMAGE_MACHINE,
+                "%s is %s; the STM32H750 needs a 32-bit little-endian "
+                "ARM program",
+                name, machine_name(bytes));
+        ql_hint(failure, "build with an arm-none-eabi compiler and -mcpu=cortex-m7");
+        return -QL_IMAGE_MACHINE;
+    }
+    const int type = bytes[16] | bytes[17] << 8;
+    if (type != ET_EXEC) {
+        ql_fail(failure, QL_IMAGE_MACHINE, "%s is %s, not a linked program", name,
+                type == ET_REL ? "an object file" : "a shared object or a core file");
+        ql_hint(failure, "link it with a linker script for 0x90100000, such as the SDK's app.ld");
+        return -QL_IMAGE_MACHINE;
+    }
+    return 0;
+}
+
+// How many bytes at the segment's start are the ELF file's own headers and padding.
+static uint32_t header_bytes(Elf *elf, const Elf32_Phdr *segment)
+{
+    if (segment->p_offset >= sizeof(Elf32_Ehdr))
+        return 0;
+    uint32_t lowest = UINT32_MAX;
+    for (Elf_Scn *scan = elf_nextscn(elf, NULL); scan != NULL; scan = elf_nextscn(elf, scan)) {
+        const Elf32_Shdr *section = elf32_getshdr(scan);
+        if (section == NULL || (section->sh_flags & SHF_ALLOC) == 0 ||
+            section->sh_type == SHT_NOBITS || section->sh_size == 0)
+            continue;
+        if (section->sh_offset >= segment->p_offset &&
+            section->sh_offset - segment->p_offset < segment->p_filesz &&
+            section->sh_offset - segment->p_offset < lowest)
+            lowest = section->sh_offset - segment->p_offset;
+    }
+    return lowest == UINT32_MAX ? 0 : lowest;
+}
+
+static int read_segment(struct ql_image *image, Elf *elf, const char *name, const uint8_t *bytes,
+                        size_t size, const Elf32_Phdr *segment, struct ql_failure *failure)
+{
+    if (segment->p_type != PT_LOAD || segment->p_filesz == 0)
+        return 0;
+    if (segment->p_offset > size || segment->p_filesz > size - segment->p_offset) {
+        ql_fail(failure, QL_IMAGE_DAMAGED,
+                "%s is truncated: the segment for 0x%08X needs the "
+                "file's bytes up to %llu, but it has only %zu",
+                name, segment->p_paddr, (unsigned long long)segment->p_offset + segment->p_filesz,
+                size);
+        ql_hint(failure, "copy or build the file again");
+        return -QL_IMAGE_DAMAGED;
+    }
+    const uint32_t skipped = header_bytes(elf, segment);
+    return ql_image_add(image, name, (uint64_t)segment->p_paddr + skipped,
+                        bytes + segment->p_offset + skipped, segment->p_filesz - skipped, failure);
+}
+
+static int read_segments(struct ql_image *image, Elf *elf, const char *name, const uint8_t *bytes,
+                         size_t size, struct ql_failure *failure)
+{
+    const Elf32_Ehdr *header = elf32_getehdr(elf);
+    size_t count = 0;
+    if (header == NULL || elf_getphdrnum(elf, &count) != 0)
+        return fail_damaged(failure, name, "its ELF header makes no sense");
+    if ((uint64_t)header->e_phoff + (uint64_t)count * sizeof(Elf32_Phdr) > size)
+        return fail_damaged(failure, name, "its program headers lie behind the end of the file");
+    const Elf32_Phdr *segments = count > 0 ? elf32_getphdr(elf) : NULL;
+    if (count > 0 && segments == NULL)
+        return fail_damaged(failure, name, "its program headers cannot be read");
+    for (size_t i = 0; i < count; i++) {
+        const int result = read_segment(image, elf, name, bytes, size, &segments[i], failure);
+        if (result != 0)
+            return result;
+    }
+    if (image->count == 0) {
+        ql_fail(failure, QL_IMAGE_NOTHING, "%s has no segment with bytes to load", name);
+        ql_hint(failure, "the linker may have dropped everything: is the vector table KEEP()ed, "
+                         "and is there an ENTRY()?");
+        return -QL_IMAGE_NOTHING;
+    }
+    image->has_entry = header->e_entry != 0;
+    image->entry = header->e_entry;
+    return 0;
+}
+
+int ql_elf_read(struct ql_image *image, const char *name, const uint8_t *bytes, size_t size,
+                struct ql_failure *failure)
+{
+    int result = check_identity(name, bytes, size, failure);
+    if (result != 0)
+        return result;
+    if (elf_version(EV_CURRENT) == EV_NONE)
+        return ql_fail(failure, QL_INTERNAL, "libelf does not know this ELF version");
+    Elf *elf = elf_memory((char *)(uintptr_t)bytes, size); // libelf reads it only
+    if (elf == NULL)
+        return fail_damaged(failure, name, elf_errmsg(-1));
+    result = read_segments(image, elf, name, bytes, size, failure);
+    elf_end(elf);
+    return result;
+}

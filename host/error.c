@@ -1,0 +1,81 @@
+// Failures: filling in the record, and the table of codes that help and documentation print.
+//
+// SPDX-License-Identifier: MIT
+#include "host/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const struct ql_code_entry ql_code_table[] = {
+    {QL_OK, "ok", "done"},
+    {QL_INTERNAL, "internal", "a fault of the tool or of this computer (no memory, ...)"},
+    {QL_USAGE, "usage", "the command line cannot be understood"},
+    {QL_FILE_MISSING, "file-missing", "there is no such file"},
+    {QL_FILE_DIRECTORY, "file-directory", "the file is a directory"},
+    {QL_FILE_UNREADABLE, "file-unreadable", "the file cannot be read"},
+    {QL_FILE_EMPTY, "file-empty", "the file is empty"},
+    {QL_FILE_UNWRITABLE, "file-unwritable", "the output file cannot be written"},
+    {QL_IMAGE_DAMAGED, "image-damaged", "the ELF file is truncated or contradicts itself"},
+    {QL_IMAGE_MACHINE, "image-machine", "the ELF file is no 32-bit little-endian ARM program"},
+    {QL_HEX_SYNTAX, "hex-syntax", "a line is not Intel HEX"},
+    {QL_HEX_CHECKSUM, "hex-checksum", "a checksum in the Intel HEX file is wrong"},
+    {QL_IMAGE_NOTHING, "image-nothing", "the file holds no bytes to write"},
+    {QL_IMAGE_OVERLAP, "image-overlap", "parts of the file overlap"},
+    {QL_OUTSIDE, "outside", "an address outside the chip"},
+    {QL_RESERVED, "reserved", "an address in an area that is not for programs"},
+    {QL_ALIGNMENT, "alignment", "an address or length that is not aligned"},
+    {QL_TOO_LARGE, "too-large", "more bytes than there is space"},
+    {QL_VECTOR_TABLE, "vector-table", "the vector table cannot be right"},
+    {QL_NO_BOARD, "no-board", "no board found"},
+    {QL_SEVERAL_BOARDS, "several-boards", "more than one board found"},
+    {QL_PORT_BUSY, "port-busy", "another program uses the port"},
+    {QL_PORT_PERMISSION, "port-permission", "no permission to use the port"},
+    {QL_BOARD_LOST, "board-lost", "the board went away in the middle"},
+    {QL_BOARD_SILENT, "board-silent", "the board does not answer"},
+    {QL_BOARD_NONSENSE, "board-nonsense", "what answers does not speak quadlane's protocol"},
+    {QL_PROTOCOL_VERSION, "protocol-version", "the board speaks another version of the protocol"},
+    {QL_BOARD_REFUSED, "board-refused", "the board refused"},
+    {QL_CHIP_FAILED, "chip-failed", "the flash chip is absent, protected or failed"},
+    {QL_VERIFY, "verify", "the chip does not hold these bytes"},
+    {QL_INTERRUPTED, "interrupted", "interrupted (Ctrl-C) or declined"},
+    {QL_OK, NULL, NULL},
+};
+
+const char *ql_code_name(enum ql_code code)
+{
+    for (const struct ql_code_entry *entry = ql_code_table; entry->name != NULL; entry++) {
+        if (entry->code == code)
+            return entry->name;
+    }
+    return "internal";
+}
+
+int ql_fail(struct ql_failure *failure, enum ql_code code, const char *format, ...)
+{
+    if (failure != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(failure->sentence, sizeof failure->sentence, format, arguments);
+        va_end(arguments);
+        failure->code = code;
+        failure->board_status = 0;
+        failure->board_detail = 0;
+        failure->hint[0] = '\0';
+    }
+    return -(int)code;
+}
+
+void ql_hint(struct ql_failure *failure, const char *format, ...)
+{
+    if (failure == NULL)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(failure->hint, sizeof failure->hint, format, arguments);
+    va_end(arguments);
+}
+
+int ql_fail_memory(struct ql_failure *failure)
+{
+    return ql_fail(failure, QL_INTERNAL, "this computer has no memory left");
+}
