@@ -1,0 +1,34 @@
+// What a board is made of. A board exists because its file boards/NAME.c exists; the file's name is
+// the board's.
+//
+// SPDX-License-Identifier: MIT
+#ifndef FIRMWARE_BOARD_H
+#define FIRMWARE_BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "firmware/chip/clock.h"
+#include "firmware/chip/gpio.h"
+#include "firmware/chip/qspi.h"
+
+// A pin that says yes or no, in or out.
+struct board_signal {
+    bool present;
+    bool active_low;
+    struct gpio_pin pin;
+};
+
+struct board {
+    const char *name;
+    struct clock_crystal crystal;
+    struct qspi_pins qspi;
+    struct board_signal led;
+    struct board_signal button; // held at reset: stay in the bootloader
+    struct board_signal vbus;   // not present: taken as always powered
+    uint32_t reserved_end; // bytes at the chip's end that are not for programs, multiple of 4096
+};
+
+extern const struct board board;
+
+#endif

@@ -1,0 +1,302 @@
+// The bootloader: starts the program in the quad-SPI chip, or serves a host that wants to change
+// it.
+//
+// Reads from main downwards as the story from power-on. What is decided and how requests are
+// answered stands in core/, SPEC.md says what a host and a program see.
+//
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "abi/protocol.h"
+#include "core/boot.h"
+#include "core/server.h"
+#include "firmware/board.h"
+#include "firmware/chip/cache.h"
+#include "firmware/chip/hash.h"
+#include "firmware/chip/interrupt.h"
+#include "firmware/chip/jump.h"
+#include "firmware/chip/panic.h"
+#include "firmware/chip/random.h"
+#include "firmware/chip/registers.h"
+#include "firmware/chip/reset.h"
+#include "firmware/chip/time.h"
+#include "firmware/chip/uid.h"
+#include "firmware/indicator.h"
+#include "firmware/usb/cdc.h"
+#include "firmware/usb/device.h"
+#include "firmware/usb/identity.h"
+
+enum {
+    RING_SIZE = 80 * 1024, // stream operations; with everything else it fits into DTCM
+    ANSWER_LIMIT_MS = 500, // for the last answer to leave before the board starts or resets
+    DETACH_MS = 10,        // off the bus long enough for the host to notice
+};
+
+int main(void);
+
+static struct nor nor;
+static struct server server;
+static struct server_facts facts;
+static uint8_t ring[RING_SIZE];
+
+// Whether the default program is half-written, kept over resets, not over a loss of power.
+#define UNFINISHED_MARK 0x4E494648u
+static volatile uint32_t unfinished __attribute__((section(".noinit"), used));
+
+static bool signal_read(const struct board_signal *signal)
+{
+    return signal->present && gpio_read(signal->pin) != signal->active_low;
+}
+
+static bool usb_power(void)
+{
+    return !board.vbus.present || signal_read(&board.vbus);
+}
+
+static void led_set(bool lit)
+{
+    if (board.led.present) {
+        gpio_write(board.led.pin, lit != board.led.active_low);
+    }
+}
+
+static void sha256_begin(void *context)
+{
+    (void)context;
+    hash_start();
+}
+
+static void sha256_update(void *context, const uint8_t *bytes, size_t length)
+{
+    (void)context;
+    hash_add(bytes, length);
+}
+
+static void sha256_finish(void *context, uint8_t digest[32])
+{
+    (void)context;
+    hash_finish(digest);
+}
+
+static const struct sha256_service sha256 = {
+    .begin = sha256_begin,
+    .update = sha256_update,
+    .finish = sha256_finish,
+};
+
+static void inputs_start(void)
+{
+    if (board.button.present) {
+        gpio_input(board.button.pin, board.button.active_low ? GPIO_PULL_UP : GPIO_PULL_DOWN);
+    }
+    if (board.vbus.present) {
+        gpio_input(board.vbus.pin, board.vbus.active_low ? GPIO_PULL_UP : GPIO_PULL_DOWN);
+    }
+}
+
+static void server_start(void)
+{
+    facts = (struct server_facts){
+        .board_name = board.name,
+        .version = QUADLANE_VERSION,
+        .reset_cause = reset_cause(),
+        .idcode = uid_idcode(),
+        .cpu_hz = clock_cpu_hz(),
+        .quadspi_hz = qspi_clock_hz(),
+        .read_protection = uid_read_protection(),
+        .boot_address = QL_PROGRAM_FIRST,
+        .reserved_end = board.reserved_end,
+    };
+    uid_read(facts.uid);
+    const struct server_config config = {
+        .facts = &facts,
+        .nor = &nor,
+        .sha256 = &sha256,
+        .ring = ring,
+        .ring_size = sizeof ring,
+    };
+    server_init(&server, &config);
+}
+
+// The board as the program shall find it (SPEC.md section 8), then the program.
+static _Noreturn void program_start(uint32_t address)
+{
+    hash_stop();
+    // The chip is hidden while its clock changes and is shown again at the clock it keeps.
+    if (nor_unmap(&nor) != 0) {
+        reset_into_bootloader();
+    }
+    cache_disable();
+    if (!clock_is_reset()) {
+        clock_reset();
+    }
+    if (nor_map(&nor) != 0) {
+        reset_into_bootloader();
+    }
+    const struct qspi_pin *pins[] = {&board.qspi.clk,   &board.qspi.ncs,   &board.qspi.io[0],
+                                     &board.qspi.io[1], &board.qspi.io[2], &board.qspi.io[3]};
+    const struct board_signal *signals[] = {&board.led, &board.button, &board.vbus};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; ++i) {
+        if (signals[i]->present && gpio_port_is_on(signals[i]->pin.port)) {
+            gpio_pin_reset(signals[i]->pin);
+        }
+    }
+    uint32_t kept_ports = 0;
+    for (size_t i = 0; i < sizeof pins / sizeof pins[0]; ++i) {
+        kept_ports |= 1u << pins[i]->pin.port;
+    }
+    gpio_ports_reset_except(kept_ports);
+    jump(address);
+}
+
+static void usb_start(void)
+{
+    clock_fast(&board.crystal);
+    cache_enable();
+    facts.cpu_hz = clock_cpu_hz();
+    facts.quadspi_hz = qspi_clock_hz();
+    facts.session = random_word();
+    usb_device_start(usb_identity(board.name, facts.uid));
+}
+
+static void usb_stop(void)
+{
+    usb_device_stop();
+    uint32_t since_ms = time_now_ms();
+    while (time_now_ms() - since_ms < DETACH_MS) {
+        interrupt_wait(interrupt_notes());
+    }
+}
+
+// Bytes from the host, work, bytes to the host. Returns whether there is more to do at once.
+static bool serve_once(void)
+{
+    static uint32_t generation;
+    uint8_t bytes[256];
+    size_t length, room;
+
+    if (usb_device_generation() != generation) {
+        generation = usb_device_generation();
+        server_line_reset(&server);
+    }
+    while ((length = cdc_read(bytes, sizeof bytes)) > 0) {
+        server_receive(&server, bytes, length);
+    }
+    bool more = server_run(&server);
+    while ((room = cdc_room()) > 0 &&
+           (length = server_transmit(&server, bytes, room < sizeof bytes ? room : sizeof bytes)) >
+               0) {
+        cdc_write(bytes, length);
+    }
+    return more;
+}
+
+static void unfinished_note(void)
+{
+    const struct update *update = &server.update;
+    if (facts.boot_address < update->address ||
+        facts.boot_address - update->address >= update->length) {
+        return;
+    }
+    if (update->state == QL_UPDATE_COMPLETE) {
+        unfinished = 0;
+    } else if (update->erased != 0 || update->programmed != 0) {
+        unfinished = UNFINISHED_MARK;
+    }
+}
+
+static unsigned led_flashes(bool panicked)
+{
+    switch (facts.stay_reason) {
+    case QL_STAY_BAD_VECTORS:
+    case QL_STAY_CHIP_ABSENT:
+    case QL_STAY_UNFINISHED:
+        return facts.stay_reason;
+    default:
+        return panicked ? INDICATOR_PANIC : 0;
+    }
+}
+
+static void act(const struct server_action *action)
+{
+    uint32_t since_ms = time_now_ms();
+    while (!cdc_has_sent_all() && time_now_ms() - since_ms < ANSWER_LIMIT_MS) {
+        interrupt_wait(interrupt_notes());
+    }
+    usb_stop();
+    switch (action->kind) {
+    case SERVER_ACT_BOOT:
+        program_start(action->address);
+    case SERVER_ACT_RESET_STAY:
+        reset_into_bootloader();
+    default:
+        reset_system();
+    }
+}
+
+static _Noreturn void serve(enum boot_action offer)
+{
+    struct boot_window window;
+    bool panicked = panic_last().reason != PANIC_NONE;
+
+    panic_acknowledge();
+    if (board.led.present) {
+        gpio_output(board.led.pin, board.led.active_low);
+    }
+    usb_start();
+    boot_window_open(&window, time_now_ms());
+    for (;;) {
+        uint32_t notes = interrupt_notes();
+        usb_device_plug(usb_power());
+        bool more = serve_once();
+        unfinished_note();
+        led_set(
+            indicator_is_lit(time_now_ms(), update_is_open(&server.update), led_flashes(panicked)));
+        struct server_action action = server_action(&server);
+        if (action.kind != SERVER_ACT_NOT) {
+            act(&action);
+        }
+        if (offer == BOOT_OFFER) {
+            switch (boot_window_step(&window, time_now_ms(), usb_device_is_configured(),
+                                     server_frames_taken(&server))) {
+            case BOOT_WINDOW_START:
+                usb_stop();
+                program_start(facts.boot_address);
+            case BOOT_WINDOW_STAY:
+                offer = BOOT_STAY;
+                facts.stay_reason = QL_STAY_HOST;
+                break;
+            case BOOT_WINDOW_OPEN:
+                break;
+            }
+        }
+        if (!more) {
+            interrupt_wait(notes);
+        }
+    }
+}
+
+int main(void)
+{
+    clock_supply_start();
+    inputs_start();
+    qspi_start(&board.qspi);
+    nor_init(&nor, qspi_bus(), (const uint8_t *)QSPI_WINDOW);
+    bool chip_usable = nor_start(&nor) == 0;
+    server_start();
+
+    const struct boot_facts boot_facts = {
+        .stay_requested = reset_stay_request_take(),
+        .button_held = signal_read(&board.button),
+        .chip_usable = chip_usable,
+        .update_unfinished = unfinished == UNFINISHED_MARK,
+        .usb_power = usb_power(),
+        .program = server_program_check(&server, facts.boot_address),
+    };
+    struct boot_decision decision = boot_decide(&boot_facts);
+    if (decision.action == BOOT_START) {
+        program_start(facts.boot_address);
+    }
+    facts.stay_reason = decision.reason;
+    serve(decision.action);
+}

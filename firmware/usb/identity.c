@@ -1,0 +1,77 @@
+// The device descriptor and the strings of SPEC.md section 6.
+//
+// SPDX-License-Identifier: MIT
+#include "firmware/usb/identity.h"
+
+#include "abi/protocol.h"
+#include "firmware/chip/usb_otg.h"
+#include "firmware/usb/cdc.h"
+
+enum { TEXT_SIZE = 62 + 1 };
+enum { STRING_MANUFACTURER = 1, STRING_PRODUCT = 2, STRING_SERIAL = 3, STRING_COUNT = 3 };
+
+// clang-format off
+static uint8_t device_descriptor[18] = {
+    18, 1, 0x00, 0x02, // USB 2.00
+    0xEF, 0x02, 0x01,  // functions are told by interface association
+    USB_OTG_PACKET_SIZE,
+    QL_USB_VID & 0xFF, QL_USB_VID >> 8,
+    QL_USB_PID & 0xFF, QL_USB_PID >> 8,
+    0, 0, // bcdDevice: the version, filled in
+    STRING_MANUFACTURER, STRING_PRODUCT, STRING_SERIAL,
+    1, // configuration
+};
+// clang-format on
+
+static char product[TEXT_SIZE];
+static char serial[3 * 8 + 1];
+static const char *const strings[STRING_COUNT] = {"quadlane", product, serial};
+
+static const struct usb_device_description description = {
+    .device = device_descriptor,
+    .configuration = cdc_configuration,
+    .configuration_size = CDC_CONFIGURATION_SIZE,
+    .strings = strings,
+    .string_count = STRING_COUNT,
+    .function = &cdc_function,
+};
+
+static size_t text_add(char *text, size_t length, const char *part)
+{
+    while (*part != 0 && length < TEXT_SIZE - 1) {
+        text[length++] = *part++;
+    }
+    text[length] = 0;
+    return length;
+}
+
+// "1.2.3" to 0x0123: major in the high byte, then a BCD digit each.
+static uint16_t version_bcd(const char *version)
+{
+    unsigned parts[3] = {0, 0, 0};
+    for (unsigned part = 0; *version != 0 && part < 3; ++version) {
+        if (*version == '.') {
+            ++part;
+        } else {
+            parts[part] = parts[part] * 10 + (unsigned)(*version - '0');
+        }
+    }
+    return (uint16_t)((parts[0] / 10 << 12) | (parts[0] % 10 << 8) | parts[1] << 4 | parts[2]);
+}
+
+const struct usb_device_description *usb_identity(const char *board_name, const uint32_t uid[3])
+{
+    uint16_t version = version_bcd(QUADLANE_VERSION);
+    device_descriptor[12] = (uint8_t)version;
+    device_descriptor[13] = (uint8_t)(version >> 8);
+
+    size_t length = text_add(product, 0, "quadlane bootloader (");
+    length = text_add(product, length, board_name);
+    (void)text_add(product, length, ")");
+
+    for (unsigned digit = 0; digit < 24; ++digit) {
+        serial[digit] = "0123456789ABCDEF"[uid[digit / 8] >> (28 - digit % 8 * 4) & 0xF];
+    }
+    serial[24] = 0;
+    return &description;
+}
