@@ -45,10 +45,11 @@ ifeq ($(filter nano full,$(NEWLIB)),)
 $(error NEWLIB is "$(NEWLIB)": it can be nano or full)
 endif
 
+# __FILE__ does not tell where the program was built: the same sources give the same .bin. What the
+# debugger reads keeps the full paths.
 QL_CPU    := -mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard
 QL_COMMON := $(QL_CPU) $(OPTIMIZE) -g -ffunction-sections -fdata-sections -MMD -MP \
-             -ffile-prefix-map=$(abspath $(QUADLANE_SDK)/..)=quadlane \
-             -ffile-prefix-map=$(CURDIR)=.
+             -fmacro-prefix-map=$(abspath $(QUADLANE_SDK)/..)=quadlane -fmacro-prefix-map=$(CURDIR)=.
 QL_NANO   := $(if $(filter nano,$(NEWLIB)),--specs=nano.specs)
 QL_CPP    := -I$(QUADLANE_SDK)/include -DQL_HSE_HZ=$(HSE_HZ) $(QL_NANO)
 QL_USER   := $(QL_CPP) $(addprefix -I,$(INCLUDES)) $(addprefix -D,$(DEFINES))

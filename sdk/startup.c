@@ -25,12 +25,14 @@ extern char ql_dtcm_bss_start[], ql_dtcm_bss_end[];
 extern char ql_d2_start[], ql_d2_end[];
 extern char ql_sram4_start[], ql_sram4_end[];
 extern char ql_stack_guard[];
-extern void (*const __preinit_array_start[])(void), (*const __preinit_array_end[])(void);
-extern void (*const __init_array_start[])(void), (*const __init_array_end[])(void);
-extern void (*const __fini_array_start[])(void), (*const __fini_array_end[])(void);
-
 int main(void);
-static void run_destructors(void);
+
+// newlib's: they walk through the linker script's init and fini arrays, and call _init and _fini,
+// which compilers before those arrays filled.
+void __libc_init_array(void);
+void __libc_fini_array(void);
+void _init(void);
+void _fini(void);
 
 // RASR: size as 2^(size+1), access and memory type.
 #define REGION_ON              (1u << 0)
@@ -114,18 +116,17 @@ __attribute__((noreturn, used, section(".text.startup.quadlane"))) static void r
     memories_fill();
     vectors_use_dtcm();
     SCB_SHCSR |= SCB_SHCSR_MEMFAULTENA | SCB_SHCSR_BUSFAULTENA | SCB_SHCSR_USGFAULTENA;
-    for (void (*const *init)(void) = __preinit_array_start; init != __preinit_array_end; init++)
-        (*init)();
-    for (void (*const *init)(void) = __init_array_start; init != __init_array_end; init++)
-        (*init)();
-    atexit(run_destructors);
+    atexit(__libc_fini_array);
+    __libc_init_array();
     exit(main());
 }
 
-static void run_destructors(void)
+void _init(void)
 {
-    for (void (*const *fini)(void) = __fini_array_end; fini != __fini_array_start;)
-        (*--fini)();
+}
+
+void _fini(void)
+{
 }
 
 // The bootloader has set MSP from the vector table; a debugger that jumps here may not have.
