@@ -150,8 +150,9 @@ static void judge_shape(const struct nor_frame *frame, const struct nor_decoder 
     const struct nor_command *command = decoder->command;
     bool has_data = frame->data_lanes != 0;
 
-    if ((command->flags & NOR_BARE_TOO) != 0 && decoder->bare && !has_data) {
-        return;
+    if (command->action == NOR_NOTHING ||
+        ((command->flags & NOR_BARE_TOO) != 0 && decoder->bare && !has_data)) {
+        return; // FFh is sent for as many clocks as the mode to be left needs
     }
     if (decoder->address_lanes_wrong) {
         say(verdict, true, "opcode %02Xh (%s) takes its address on %u lane(s), not on %u",
