@@ -592,6 +592,7 @@ void nvic_reset(struct nvic *nvic)
     nvic->hfsr = 0;
     nvic->dfsr = 0;
     nvic->afsr = 0;
+    nvic->csselr = 0;
     nvic->cpacr = 0;
     nvic_update(nvic);
 }

@@ -54,6 +54,7 @@ struct nvic {
     uint32_t mmfar;
     uint32_t bfar;
     uint32_t afsr;
+    uint32_t csselr;
     uint32_t cpacr;
 
     void (*ccr_changed)(void *context, uint32_t before, uint32_t now);

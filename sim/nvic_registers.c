@@ -10,6 +10,10 @@
 
 #define AIRCR_KEY UINT32_C(0x05FA)
 
+// 16 KB, lines of 32 bytes: data cache of 4 ways, instruction cache of 2.
+#define CCSIDR_DATA        UINT32_C(0xF00FE019)
+#define CCSIDR_INSTRUCTION UINT32_C(0xF01FE009)
+
 // --- NVIC ---------------------------------------------------------------------------------------
 
 #define NVIC_ISER 0x000u
@@ -135,6 +139,8 @@ enum {
     SCB_MMFAR = 0x34,
     SCB_BFAR = 0x38,
     SCB_AFSR = 0x3C,
+    SCB_CCSIDR = 0x80,
+    SCB_CSSELR = 0x84,
     SCB_CPACR = 0x88,
 };
 
@@ -167,6 +173,10 @@ static const struct register_info scb_info[] = {
     {"ID_ISAR2", 0x68, 0x20232231, ALL, 0, ACCESS_WORD, 1, 0},
     {"ID_ISAR3", 0x6C, 0x01111131, ALL, 0, ACCESS_WORD, 1, 0},
     {"ID_ISAR4", 0x70, 0x01310132, ALL, 0, ACCESS_WORD, 1, 0},
+    {"CLIDR", 0x78, 0x09000003, ALL, 0, ACCESS_WORD, 1, 0},
+    {"CTR", 0x7C, 0x8303C003, ALL, 0, ACCESS_WORD, 1, 0},
+    {"CCSIDR", SCB_CCSIDR, CCSIDR_DATA, ALL, 0, ACCESS_WORD, 1, 0},
+    {"CSSELR", SCB_CSSELR, 0, 0xF, 0xF, ACCESS_WORD, 1, 0},
     {"CPACR", SCB_CPACR, 0, 0x00F00000, 0x00F00000, ACCESS_WORD, 1, 0},
     {0},
 };
@@ -312,6 +322,10 @@ static uint32_t scb_word(struct nvic *nvic, uint32_t offset)
         return nvic->bfar;
     case SCB_AFSR:
         return nvic->afsr;
+    case SCB_CCSIDR:
+        return (nvic->csselr & 1) != 0 ? CCSIDR_INSTRUCTION : CCSIDR_DATA;
+    case SCB_CSSELR:
+        return nvic->csselr;
     case SCB_CPACR:
         return nvic->cpacr;
     default:
@@ -387,6 +401,9 @@ static void scb_write(void *context, uint32_t offset, unsigned size, uint32_t va
         break;
     case SCB_AFSR:
         nvic->afsr &= ~value;
+        break;
+    case SCB_CSSELR:
+        nvic->csselr = value;
         break;
     default:
         cpacr_write(nvic, value);
