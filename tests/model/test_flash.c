@@ -1,0 +1,259 @@
+// The FLASH model: keys, programming in 256-bit words, erase, option bytes, torn operations.
+// Expected values from the SVD, ST's HAL (keys, sequence) and DS12556's typical times.
+//
+// SPDX-License-Identifier: MIT
+#include "tests/model/peripheral_bench.h"
+
+#include "sim/h750_flash.h"
+#include "sim/h750_rcc.h"
+
+#define FLASH_R 0x52002000u
+#define ACR     (FLASH_R + 0x00)
+#define KEYR1   (FLASH_R + 0x04)
+#define OPTKEYR (FLASH_R + 0x08)
+#define CR1     (FLASH_R + 0x0C)
+#define SR1     (FLASH_R + 0x10)
+#define CCR1    (FLASH_R + 0x14)
+#define OPTCR   (FLASH_R + 0x18)
+#define BSY     1u
+#define WBNE    2u
+#define QW      4u
+#define EOP     (1u << 16)
+
+struct chip {
+    struct bench bench;
+    struct flash *flash;
+};
+
+static int open_chip(void **state)
+{
+    static struct chip chip;
+
+    bench_open(&chip.bench);
+    chip.flash = flash_create(chip.bench.machine, rcc_create(chip.bench.machine, 0, 0));
+    *state = &chip;
+    return 0;
+}
+
+static int close_chip(void **state)
+{
+    bench_close(&((struct chip *)*state)->bench);
+    return 0;
+}
+
+static void unlock(struct bench *bench)
+{
+    bench_write(bench, KEYR1, 0x45670123);
+    bench_write(bench, KEYR1, 0xCDEF89AB);
+    assert_false(bench_read(bench, CR1) & 1);
+}
+
+static void program_word(struct bench *bench, uint32_t offset, uint32_t seed)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        bench_write(bench, FLASH_BASE + offset + 4 * i, seed + i);
+    }
+}
+
+static void test_program(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    unlock(bench);
+    bench_write(bench, CR1, 0x32); // PSIZE 64 bits, PG
+    bench_write(bench, FLASH_BASE + 0x40, 0x11223344);
+    assert_int_equal(bench_read(bench, SR1), WBNE);
+    for (uint32_t i = 1; i < 8; i++) {
+        bench_write(bench, FLASH_BASE + 0x40 + 4 * i, i);
+    }
+    assert_int_equal(bench_read(bench, SR1), BSY | QW);
+    bench_wait_us(bench, 90);
+    assert_int_equal(bench_read(bench, FLASH_BASE + 0x40), 0xFFFFFFFF);
+    bench_wait_us(bench, 20);
+    assert_int_equal(bench_read(bench, SR1), EOP);
+    assert_int_equal(bench_read(bench, FLASH_BASE + 0x40), 0x11223344);
+    assert_int_equal(bench_read(bench, FLASH_BASE + 0x5C), 7);
+    bench_write(bench, CCR1, EOP);
+    assert_int_equal(bench_read(bench, SR1), 0);
+    assert_int_equal(flash_operations(chip->flash), 1);
+    machine_reset_now(bench->machine, RESET_POWER_ON);
+    assert_int_equal(bench_read(bench, FLASH_BASE + 0x40), 0x11223344);
+    bench_expect_clean(bench);
+}
+
+static void test_forced_write(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    unlock(bench);
+    bench_write(bench, CR1, 0x32);
+    assert_true(machine_bus_write(bench->machine, FLASH_BASE, 1, 0x5A));
+    bench_set(bench, CR1, 1u << 6);
+    bench_wait_us(bench, 200);
+    assert_int_equal(bench_read(bench, FLASH_BASE), 0xFFFFFF5A);
+    bench_expect_clean(bench);
+}
+
+static void test_program_without_erase(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    unlock(bench);
+    bench_write(bench, CR1, 0x32);
+    program_word(bench, 0, 0xFFFFFFFF - 7);
+    bench_wait_us(bench, 200);
+    bench_expect_clean(bench);
+    program_word(bench, 0, 0);
+    bench_expect_violation(bench, "without being erased");
+}
+
+static void test_rules(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    bench_write(bench, CR1, 2);
+    bench_expect_violation(bench, "locked");
+    bench_write(bench, FLASH_BASE, 0);
+    bench_expect_violation(bench, "CR1.PG is 0");
+    assert_true(bench_read(bench, SR1) & 1u << 18); // PGSERR
+    unlock(bench);
+    bench_write(bench, CR1, 0x32);
+    bench_write(bench, FLASH_BASE, 0);
+    bench_write(bench, FLASH_BASE + 0x20, 0);
+    assert_int_equal(bench->violations, 4);         // a complaint a byte
+    assert_true(bench_read(bench, SR1) & 1u << 21); // INCERR
+    bench->violations = 0;
+    bench_set(bench, CR1, 1u << 7);
+    bench_expect_violation(bench, "without SER or BER");
+}
+
+static void test_wrong_key(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    assert_false(machine_bus_write(bench->machine, KEYR1, 4, 0x12345678));
+    bench_expect_violation(bench, "wrong key");
+    assert_false(machine_bus_write(bench->machine, KEYR1, 4, 0x45670123));
+    bench->violations = 0;
+    machine_reset_now(bench->machine, RESET_SOFTWARE);
+    unlock(bench);
+    bench_expect_clean(bench);
+}
+
+static void test_erase(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    memset(flash_array(chip->flash), 0, FLASH_SIZE);
+    unlock(bench);
+    bench_write(bench, CR1, 0x34 | 1u << 16); // SER, sector 0, EOPIE
+    bench_set(bench, CR1, 1u << 7);
+    bench_wait_us(bench, 999000);
+    assert_true(bench_read(bench, SR1) & BSY);
+    assert_int_equal(bench_read(bench, FLASH_BASE), 0);
+    bench_wait_us(bench, 2000);
+    assert_int_equal(bench_read(bench, SR1), EOP);
+    assert_true(machine_irq_level(bench->machine, 4));
+    assert_int_equal(bench_read(bench, FLASH_BASE + FLASH_SIZE - 4), 0xFFFFFFFF);
+    bench_write(bench, CR1, 0x134); // sector 1
+    bench_set(bench, CR1, 1u << 7);
+    bench_expect_violation(bench, "sector 1 does not exist");
+}
+
+static void test_torn_erase(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    memset(flash_array(chip->flash), 0, FLASH_SIZE);
+    unlock(bench);
+    bench_write(bench, CR1, 0x34);
+    bench_set(bench, CR1, 1u << 7);
+    bench_wait_us(bench, 500000);
+    flash_power_off(chip->flash);
+    machine_reset_now(bench->machine, RESET_POWER_ON);
+    assert_int_equal(bench_read(bench, FLASH_BASE), 0xFFFFFFFF);
+    assert_int_equal(bench_read(bench, FLASH_BASE + FLASH_SIZE - 4), 0);
+    bench_expect_clean(bench);
+}
+
+static void test_write_high_frequency(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    bench_write(bench, ACR, 0x01); // 64 MHz at scale 3: 1 wait state, WRHIGHFREQ 1
+    unlock(bench);
+    bench_write(bench, CR1, 0x32);
+    program_word(bench, 0, 0);
+    bench_expect_violation(bench, "WRHIGHFREQ");
+}
+
+static void test_options(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    assert_int_equal(flash_boot_address(chip->flash, false), 0x08000000);
+    assert_int_equal(flash_boot_address(chip->flash, true), 0x1FF00000);
+    assert_int_equal(bench_read(bench, FLASH_R + 0x1C) >> 8 & 0xFF, 0xAA);
+    bench_write(bench, FLASH_R + 0x44, 0x1FF02400);
+    bench_expect_violation(bench, "OPTLOCK");
+    bench_write(bench, OPTKEYR, 0x08192A3B);
+    bench_write(bench, OPTKEYR, 0x4C5D6E7F);
+    bench_write(bench, FLASH_R + 0x44, 0x1FF02400);
+    assert_int_equal(flash_boot_address(chip->flash, false), 0x08000000);
+    bench_set(bench, OPTCR, 2);
+    assert_true(bench_read(bench, FLASH_R + 0x1C) & 1);
+    bench_wait_us(bench, 1000000);
+    assert_false(bench_read(bench, FLASH_R + 0x1C) & 1);
+    assert_int_equal(flash_boot_address(chip->flash, false), 0x24000000);
+    machine_reset_now(bench->machine, RESET_POWER_ON);
+    assert_int_equal(flash_boot_address(chip->flash, false), 0x24000000);
+    bench_expect_clean(bench);
+}
+
+static void test_regression_erases(void **state)
+{
+    struct chip *chip = *state;
+    struct bench *bench = &chip->bench;
+
+    memset(flash_array(chip->flash), 0, FLASH_SIZE);
+    for (unsigned level = 1; level <= 2; level++) {
+        bench_write(bench, OPTKEYR, 0x08192A3B);
+        bench_write(bench, OPTKEYR, 0x4C5D6E7F);
+        bench_change(bench, FLASH_R + 0x20, 0xFF00, level == 1 ? 0x5500 : 0xAA00);
+        bench_set(bench, OPTCR, 2);
+        bench_wait_us(bench, 1000000);
+        assert_int_equal(bench_read(bench, FLASH_BASE), level == 1 ? 0 : 0xFFFFFFFF);
+        bench_set(bench, OPTCR, 1);
+    }
+    bench_expect_clean(bench);
+}
+
+#define CHIP_TEST(name) cmocka_unit_test_setup_teardown(name, open_chip, close_chip)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CHIP_TEST(test_program),
+        CHIP_TEST(test_forced_write),
+        CHIP_TEST(test_program_without_erase),
+        CHIP_TEST(test_rules),
+        CHIP_TEST(test_wrong_key),
+        CHIP_TEST(test_erase),
+        CHIP_TEST(test_torn_erase),
+        CHIP_TEST(test_write_high_frequency),
+        CHIP_TEST(test_options),
+        CHIP_TEST(test_regression_erases),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name("flash", tests, NULL, NULL);
+}
