@@ -7,6 +7,8 @@ SDK_EXAMPLES := blink fast console
 
 ALL += $(foreach example,$(SDK_EXAMPLES),$(BUILD)/sdk/$(example)/$(example).bin)
 
+DEMO_FILES += $(BUILD)/sdk/console/console.elf
+
 .PHONY: $(SDK_EXAMPLES) sdk-example
 $(SDK_EXAMPLES): %: $(BUILD)/sdk/$$*/$$*.bin
 
@@ -14,6 +16,7 @@ sdk-example:
 
 define SDK_EXAMPLE_RULE
 $(BUILD)/sdk/$(1)/$(1).bin $(BUILD)/sdk/$(1)/$(1).elf $(BUILD)/sdk/$(1)/$(1).hex &: sdk-example
-	+@$$(MAKE) --no-print-directory -C sdk/examples/$(1) BUILD=$$(abspath $$(BUILD))/sdk/$(1)
+	+@$$(MAKE) --no-print-directory -C sdk/examples/$(1) \
+	    BUILD=$$(abspath $$(BUILD))/sdk/$(1) THIRD_PARTY=$$(abspath $$(BUILD))/third_party
 endef
 $(foreach example,$(SDK_EXAMPLES),$(eval $(call SDK_EXAMPLE_RULE,$(example))))
