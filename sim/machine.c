@@ -489,6 +489,19 @@ void machine_irq(struct machine *machine, unsigned irq, bool level)
     }
 }
 
+void machine_irq_shared(struct machine *machine, unsigned irq, unsigned source, bool level)
+{
+    uint8_t bit = (uint8_t)(1u << source);
+
+    assert(irq < IRQ_COUNT && source < 8);
+    if (level) {
+        machine->irq_sources[irq] |= bit;
+    } else {
+        machine->irq_sources[irq] &= (uint8_t)~bit;
+    }
+    machine_irq(machine, irq, machine->irq_sources[irq] != 0);
+}
+
 bool machine_irq_level(const struct machine *machine, unsigned irq)
 {
     return machine->irq_levels[irq];

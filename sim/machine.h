@@ -113,6 +113,10 @@ void machine_bus_error(struct machine *machine);
 // Level of an interrupt line into the NVIC, irq 0..149.
 void machine_irq(struct machine *machine, unsigned irq, bool level);
 
+// The same for a line that several peripherals share: `source` 0..7 tells them apart; the line is
+// high while one of them is. Users of a shared line all call this one.
+void machine_irq_shared(struct machine *machine, unsigned irq, unsigned source, bool level);
+
 // Reset the devices behind a bit of one of RCC's peripheral reset registers, as RESET_SOFTWARE.
 void machine_reset_devices(struct machine *machine, uint16_t reset_offset, uint8_t reset_bit);
 

@@ -59,6 +59,7 @@ struct machine {
     bool bus_error;
 
     bool irq_levels[IRQ_COUNT];
+    uint8_t irq_sources[IRQ_COUNT]; // of shared lines
     bool reset_asked;
     enum reset_kind reset_kind;
 
