@@ -6,10 +6,9 @@
 
 struct machine;
 struct pwr;
-struct rcc;
 struct syscfg;
 
-struct syscfg *syscfg_create(struct machine *machine, struct rcc *rcc, struct pwr *pwr);
+struct syscfg *syscfg_create(struct machine *machine, struct pwr *pwr);
 
 // Port letter that EXTICR selects for EXTI line 0..15, 0 if the field holds no port.
 char syscfg_exti_port(const struct syscfg *syscfg, unsigned line);
