@@ -49,6 +49,10 @@ bool machine_reset_asked(const struct machine *machine, enum reset_kind *kind);
 
 // Polls the descriptors of machine_watch once, waiting at most timeout_ns.
 void machine_serve(struct machine *machine, uint64_t timeout_ns);
+// Waits until a descriptor is ready or timeout_ns have passed, without serving it.
+void machine_wait(struct machine *machine, uint64_t timeout_ns);
+// There is a descriptor that something could come from.
+bool machine_watching(const struct machine *machine);
 
 // Prints every counter as "name value" lines.
 void machine_print_statistics(const struct machine *machine, FILE *stream);
@@ -117,6 +121,7 @@ uint64_t machine_cpu_hz(const struct machine *machine);
 // Time of the next event (TIME_NEVER: none), and the limit set by machine_set_limit.
 uint64_t machine_next_event_ns(const struct machine *machine);
 bool machine_at_limit(struct machine *machine); // tells `reached` when it is
+uint64_t machine_limit_ns(const struct machine *machine);
 
 // While asleep: moves time to `ns` at most; fires nothing (machine_due does).
 void machine_sleep_until(struct machine *machine, uint64_t ns);

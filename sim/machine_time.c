@@ -285,3 +285,8 @@ bool machine_at_limit(struct machine *machine)
     }
     return machine_now_ns(machine) >= machine->limit_ns;
 }
+
+uint64_t machine_limit_ns(const struct machine *machine)
+{
+    return machine->limit_ns;
+}

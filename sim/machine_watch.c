@@ -63,25 +63,58 @@ void machine_free_watches(struct machine *machine)
     sweep(machine);
 }
 
-void machine_serve(struct machine *machine, uint64_t timeout_ns)
+// Fills the list for ppoll from the watches; `watches` may be NULL.
+static nfds_t collect(struct machine *machine, struct pollfd *descriptors, struct watch **watches)
 {
-    struct pollfd descriptors[WATCHES_MAX];
-    struct watch *watches[WATCHES_MAX];
     nfds_t count = 0;
-    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_S),
-                               .tv_nsec = (long)(timeout_ns % NS_PER_S)};
 
     sweep(machine);
     for (struct watch *watch = machine->watches; watch != NULL; watch = watch->next) {
         if (count < WATCHES_MAX) {
-            watches[count] = watch;
+            if (watches != NULL) {
+                watches[count] = watch;
+            }
             descriptors[count].fd = watch->events != 0 ? watch->fd : -1;
             descriptors[count].events = watch->events;
             descriptors[count].revents = 0;
             count++;
         }
     }
-    if (ppoll(descriptors, count, &timeout, NULL) <= 0) {
+    return count;
+}
+
+static int wait_ready(struct pollfd *descriptors, nfds_t count, uint64_t timeout_ns)
+{
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_S),
+                               .tv_nsec = (long)(timeout_ns % NS_PER_S)};
+
+    return ppoll(descriptors, count, &timeout, NULL);
+}
+
+void machine_wait(struct machine *machine, uint64_t timeout_ns)
+{
+    struct pollfd descriptors[WATCHES_MAX];
+
+    wait_ready(descriptors, collect(machine, descriptors, NULL), timeout_ns);
+}
+
+bool machine_watching(const struct machine *machine)
+{
+    for (const struct watch *watch = machine->watches; watch != NULL; watch = watch->next) {
+        if (!watch->dead) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void machine_serve(struct machine *machine, uint64_t timeout_ns)
+{
+    struct pollfd descriptors[WATCHES_MAX];
+    struct watch *watches[WATCHES_MAX];
+    nfds_t count = collect(machine, descriptors, watches);
+
+    if (wait_ready(descriptors, count, timeout_ns) <= 0) {
         return;
     }
     for (nfds_t i = 0; i < count; i++) {
