@@ -7,11 +7,11 @@ FIRMWARE_BOARDS := $(patsubst firmware/boards/%.c,%,$(wildcard firmware/boards/*
 FIRMWARE_IMAGES := $(patsubst firmware/images/%/main.c,%,$(wildcard firmware/images/*/main.c))
 FIRMWARE_NAMES  := $(foreach board,$(FIRMWARE_BOARDS),$(addprefix $(board)-,$(FIRMWARE_IMAGES)))
 FIRMWARE_SHARED := $(wildcard firmware/*.c firmware/chip/*.c firmware/usb/*.c) \
-                   $(wildcard core/*.c abi/*.c)
+                   $(CORE_SOURCES) $(ABI_SOURCES)
 
 FIRMWARE_CFLAGS := $(COMMON) -mcpu=cortex-m7 -mthumb -mfloat-abi=soft -Os -g -flto=1 \
                    -ffreestanding -ffunction-sections -fdata-sections -fno-common
-FIRMWARE_LDFLAGS := $(FIRMWARE_CFLAGS) -nostartfiles -specs=nano.specs -Wl,--gc-sections \
+FIRMWARE_LDFLAGS := $(FIRMWARE_CFLAGS) -nostartfiles -Wl,--gc-sections \
                     -Wl,--fatal-warnings -Wl,--build-id=none
 
 $(BUILD)/firmware/%.o: %.c
@@ -49,3 +49,13 @@ size: $(FIRMWARE_FILES)
 	@tools/size_report --size $(ARM)size $(foreach board,$(FIRMWARE_BOARDS),\
 	    $(foreach image,$(FIRMWARE_IMAGES),\
 	    $(BUILD)/firmware/$(board)-$(image).elf$(addprefix :,$(FIRMWARE_LIMIT_$(image)))))
+
+# What of it runs on a PC.
+FIRMWARE_TESTS   := $(BUILD)/tests/unit/test_usb_device
+FIRMWARE_OBJECTS := $(addprefix $(BUILD)/asan/firmware/usb/,cdc.o device.o identity.o)
+
+$(FIRMWARE_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(FIRMWARE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -o $@
+
+TEST_PROGRAMS += $(FIRMWARE_TESTS)

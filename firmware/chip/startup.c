@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 #include <stdint.h>
 
+#include "firmware/chip/cache.h"
 #include "firmware/chip/clock.h"
 #include "firmware/chip/interrupt.h"
 #include "firmware/chip/mpu.h"
@@ -100,6 +101,7 @@ __attribute__((used)) void startup_run(void)
         reset_system();
     }
     mpu_start();
+    cache_enable(); // the loops below would wait for the flash at each turn
     SCB_VTOR = (uint32_t)(uintptr_t)&vectors;
     for (uint32_t *to = link_data_start, *from = link_data_load; to < link_data_end;) {
         *to++ = *from++;

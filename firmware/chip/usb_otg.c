@@ -213,7 +213,7 @@ void otg_fs_handler(void)
     while ((OTG_GINTSTS & OTG_GINTSTS_RXFLVL) != 0) {
         receive_entry();
     }
-    // OUT first: a status stage that has ended comes before the SETUP that follows it.
+    // IN first: a status stage that has ended comes before the SETUP that follows it.
     uint32_t pending = OTG_DAINT & OTG_DAINTMSK;
     for (unsigned endpoint = 0; endpoint < USB_OTG_ENDPOINTS; ++endpoint) {
         if ((FIELD_GET(OTG_DAINT_IEPINT, pending) >> endpoint & 1) != 0) {
@@ -248,16 +248,15 @@ void usb_otg_open_out(unsigned endpoint, enum usb_otg_type type, size_t packet_s
 
 void usb_otg_receive(unsigned endpoint, uint8_t *buffer)
 {
+    const uint32_t one_packet =
+        FIELD(OTG_DOEPTSIZ_PKTCNT, 1) | FIELD(OTG_DOEPTSIZ_XFRSIZ, USB_OTG_PACKET_SIZE);
     receiving[endpoint].buffer = buffer;
     receiving[endpoint].length = 0;
-    // After a bus reset an endpoint may still be enabled for the packet that never came; its size
-    // register must then be left alone, and lets in exactly one packet.
-    if ((OTG_DOEPCTL(endpoint) & OTG_DOEPCTL_EPENA) == 0) {
-        uint32_t one_packet =
-            FIELD(OTG_DOEPTSIZ_PKTCNT, 1) | FIELD(OTG_DOEPTSIZ_XFRSIZ, USB_OTG_PACKET_SIZE);
-        OTG_DOEPTSIZ(endpoint) =
-            endpoint == 0 ? one_packet | FIELD(OTG_DOEPTSIZ0_STUPCNT, SETUP_PACKETS) : one_packet;
-    }
+    if (endpoint == 0) {
+        OTG_DOEPTSIZ(0) = one_packet | FIELD(OTG_DOEPTSIZ0_STUPCNT, SETUP_PACKETS);
+    } else if ((OTG_DOEPCTL(endpoint) & OTG_DOEPCTL_EPENA) == 0) {
+        OTG_DOEPTSIZ(endpoint) = one_packet;
+    } // else it is still open for one packet that never came before a bus reset
     OTG_DOEPCTL(endpoint) |= OTG_DOEPCTL_EPENA | OTG_DOEPCTL_CNAK;
 }
 

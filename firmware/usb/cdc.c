@@ -39,6 +39,9 @@ const uint8_t cdc_configuration[CDC_CONFIGURATION_SIZE] = {
 };
 // clang-format on
 
+// Large and not in need of zeros: left out where start-up clears memory.
+#define BUFFER __attribute__((section(".noinit.buffer")))
+
 // Filled and emptied by the interrupt on one side and by cdc_read and cdc_write, which mask it, on
 // the other.
 struct ring {
@@ -48,8 +51,8 @@ struct ring {
     size_t count;
 };
 
-static uint8_t receive_bytes[RECEIVE_SIZE];
-static uint8_t send_bytes[SEND_SIZE];
+static uint8_t receive_bytes[RECEIVE_SIZE] BUFFER;
+static uint8_t send_bytes[SEND_SIZE] BUFFER;
 static struct ring received = {.bytes = receive_bytes, .size = RECEIVE_SIZE};
 static struct ring to_send = {.bytes = send_bytes, .size = SEND_SIZE};
 

@@ -110,6 +110,10 @@ static void data_in_next(void)
 
 static void data_in(const uint8_t *bytes, size_t length)
 {
+    if (device.request.length == 0) {
+        status_in(); // no data stage
+        return;
+    }
     // An answer shorter than asked for ends with a packet that is not full.
     device.out_empty_packet = length < device.request.length;
     device.out_bytes = bytes;

@@ -37,7 +37,7 @@ int main(void);
 static struct nor nor;
 static struct server server;
 static struct server_facts facts;
-static uint8_t ring[RING_SIZE];
+static uint8_t ring[RING_SIZE] __attribute__((section(".noinit.ring"))); // needs no zeros
 
 // Whether the default program is half-written, kept over resets, not over a loss of power.
 #define UNFINISHED_MARK 0x4E494648u
@@ -152,7 +152,6 @@ static _Noreturn void program_start(uint32_t address)
 static void usb_start(void)
 {
     clock_fast(&board.crystal);
-    cache_enable();
     facts.cpu_hz = clock_cpu_hz();
     facts.quadspi_hz = qspi_clock_hz();
     facts.session = random_word();
