@@ -360,6 +360,7 @@ static void region_show(struct machine *machine, struct memory_region *region, b
         return;
     }
     region->shown = shown;
+    region->accessed = false;
     if (machine->processor.region_shown != NULL) {
         machine->processor.region_shown(machine->processor.context, region, shown);
     }
@@ -371,6 +372,33 @@ void machine_window_show(struct machine *machine, uint32_t base, bool shown)
 
     assert(region != NULL && region->is_window);
     region_show(machine, region, shown);
+}
+
+void machine_window_on_open(struct machine *machine, uint32_t base, void (*opened)(void *context))
+{
+    struct memory_region *region = region_find(machine, base);
+
+    assert(region != NULL && region->is_window);
+    region->opened = opened;
+}
+
+static void region_accessed(struct memory_region *region)
+{
+    if (!region->accessed) {
+        region->accessed = true;
+        if (region->opened != NULL) {
+            region->opened(region->context);
+        }
+    }
+}
+
+void machine_window_accessed(struct machine *machine, uint32_t address)
+{
+    struct memory_region *region = region_find(machine, address);
+
+    if (region != NULL && region->shown) {
+        region_accessed(region);
+    }
 }
 
 void machine_update_gated_memory(struct machine *machine)
@@ -443,6 +471,10 @@ bool machine_bus_read(struct machine *machine, uint32_t address, unsigned size, 
     }
     if (!region->shown) {
         region_refuse(machine, region, address);
+        return false;
+    }
+    region_accessed(region);
+    if (!region->shown) { // its owner found at the first access that it cannot be
         return false;
     }
     *value = memory_load(region->memory + (address - region->base), size);

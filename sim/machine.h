@@ -26,6 +26,9 @@ struct machine;
 // block of the program.
 uint64_t machine_now_ns(const struct machine *machine);
 
+// Called by a device from inside read or write: the bus holds this access until then.
+void machine_stall(struct machine *machine, uint64_t until_ns);
+
 // CPU clock cycles since start (what DWT CYCCNT and SysTick count).
 uint64_t machine_cycles(const struct machine *machine);
 
@@ -145,6 +148,9 @@ void machine_map_window(struct machine *machine, const char *name, uint32_t base
                         void *memory, void (*refused)(void *context, uint32_t address),
                         void *context);
 void machine_window_show(struct machine *machine, uint32_t base, bool shown);
+
+// `opened` is called at the first access, data or fetch, after each time the window was shown.
+void machine_window_on_open(struct machine *machine, uint32_t base, void (*opened)(void *context));
 
 // The bytes at [base, base+size) were changed by other means than the CPU's stores.
 void machine_memory_changed(struct machine *machine, uint32_t base, uint32_t size);

@@ -76,7 +76,9 @@ struct memory_region {
     bool writable;
     bool is_window; // can be hidden
     bool shown;
+    bool accessed; // since it was shown
     void (*refused)(void *context, uint32_t address);
+    void (*opened)(void *context); // NULL: nobody wants to know
     void *context;
     uint16_t gate_offset; // 0: always clocked
     uint8_t gate_bit;
@@ -129,6 +131,10 @@ void machine_sleep_until(struct machine *machine, uint64_t ns);
 // The first reason to end the process wins; the run loop looks at it.
 void machine_stop(struct machine *machine, enum machine_exit code);
 bool machine_stopped(const struct machine *machine, enum machine_exit *code);
+
+// The processor fetches from a window (reads through the bus tell by themselves): its owner learns
+// of the first time.
+void machine_window_accessed(struct machine *machine, uint32_t address);
 
 const struct memory_region *machine_region_at(const struct machine *machine, uint32_t address);
 

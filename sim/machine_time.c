@@ -231,6 +231,21 @@ void machine_sleep_until(struct machine *machine, uint64_t ns)
     machine->clock.block_cycles = cycles;
 }
 
+void machine_stall(struct machine *machine, uint64_t until_ns)
+{
+    uint64_t now_ns = machine_now_ns(machine);
+    uint64_t cycles;
+
+    if (machine->firing_ns != TIME_NEVER || until_ns <= now_ns) {
+        return; // an event is no access of the core's
+    }
+    cycles = machine->base_cycles +
+             ns_to_cycles_ceil(until_ns - machine->base_ns, machine->cpu_hz) -
+             machine->clock.cycles;
+    machine->clock.cycles += cycles;
+    machine->clock.block_cycles += cycles;
+}
+
 void machine_advance(struct machine *machine, uint64_t ns)
 {
     uint64_t end_ns = machine_now_ns(machine) + ns;
