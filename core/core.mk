@@ -1,2 +1,30 @@
-# core: the device's logic, without registers.
+# core: the device's logic, without registers, and the tests of abi and core.
 CORE_SOURCES := core/boot.c core/nor.c core/nor_table.c core/server.c core/server_info.c core/sfdp.c core/update.c
+
+UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor update server boot)
+UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
+UNIT_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) $(UNIT_SHARED))
+
+$(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(UNIT_OBJECTS)
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -lsodium -o $@
+
+TEST_PROGRAMS += $(UNIT_TESTS)
+
+# The device's side of the line under libFuzzer, with the vectors as seeds.
+FUZZ_DEVICE         := $(BUILD)/fuzz/fuzz_device_frames
+FUZZ_DEVICE_SOURCES := $(ABI_SOURCES) $(CORE_SOURCES) tests/unit/fake_nor.c tests/fuzz/fuzz_device_frames.c
+FUZZ_DEVICE_OBJECTS := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZ_DEVICE_SOURCES))
+
+$(FUZZ_DEVICE_OBJECTS): $(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(FUZZ_DEVICE): $(FUZZ_DEVICE_OBJECTS) | $(BUILD)/fuzz/seeds/fuzz_device_frames
+	$(CLANG) -fsanitize=fuzzer,address,undefined $^ -lsodium -o $@
+
+# Seeds: one file for each vector, and the whole session.
+$(BUILD)/fuzz/seeds/fuzz_device_frames: tests/fuzz/vector_seeds tests/vectors/frames.txt
+	$< tests/vectors/frames.txt $@
+
+FUZZ_PROGRAMS += $(FUZZ_DEVICE)

@@ -326,17 +326,18 @@ static const uint8_t *chip_bytes(const struct update *update, uint32_t address)
     return update->nor->mapped + (address - QL_MAPPED_BASE);
 }
 
-static enum pace chip_failed(struct update *update, enum ql_status status)
+static enum pace chip_failed(struct update *update, enum ql_status status, uint32_t address)
 {
-    update_fail(update, status, update->at);
+    update_fail(update, status, address);
     return PACE_ON;
 }
 
 // A chip operation did not start.
-static enum pace start_failed(struct update *update, int error)
+static enum pace start_failed(struct update *update, int error, uint32_t address)
 {
-    return chip_failed(update,
-                       error == QL_ERROR_PROTECTED ? QL_STATUS_PROTECTED : QL_STATUS_CHIP_ERROR);
+    enum ql_status status =
+        error == QL_ERROR_PROTECTED ? QL_STATUS_PROTECTED : QL_STATUS_CHIP_ERROR;
+    return chip_failed(update, status, address);
 }
 
 static enum pace operation_done(struct update *update, uint32_t payload_length)
@@ -350,21 +351,26 @@ static enum pace operation_done(struct update *update, uint32_t payload_length)
     return PACE_ON;
 }
 
+// How much is programmed at once: a page, or what a WRITE is a multiple of.
+static uint32_t program_piece(const struct update *update)
+{
+    uint32_t page = update->nor->geometry.page_size;
+    return page < QL_WRITE_GRANULE ? page : QL_WRITE_GRANULE;
+}
+
 // Goes through the pages of the WRITE at the ring's head up to the next one to be programmed.
 static enum pace program_next(struct update *update, uint32_t *budget)
 {
     const uint8_t *operation = update->ring + update->ring_head;
     uint32_t length = ql_load_u32(operation + QL_STREAM_LENGTH);
-    uint32_t page = update->nor->geometry.page_size;
-    uint32_t piece = page < QL_WRITE_GRANULE ? page : QL_WRITE_GRANULE;
-    update->step = UPDATE_STEP_NEXT;
+    uint32_t piece = program_piece(update);
     while (update->offset < length) {
         const uint8_t *bytes = operation + QL_STREAM_DATA + update->offset;
-        update->at = ql_load_u32(operation + QL_STREAM_ADDRESS) + update->offset;
         if (!nor_is_blank(bytes, piece)) {
-            int error = nor_program_start(update->nor, update->at - QL_MAPPED_BASE, bytes, piece);
+            uint32_t address = update->at + update->offset;
+            int error = nor_program_start(update->nor, address - QL_MAPPED_BASE, bytes, piece);
             if (error != 0)
-                return start_failed(update, error);
+                return start_failed(update, error, address);
             update->step = UPDATE_STEP_PROGRAM;
             return PACE_WAIT;
         }
@@ -385,9 +391,8 @@ static enum pace program_poll(struct update *update, uint32_t *budget)
     if (result == 1)
         return PACE_WAIT;
     if (result != 0)
-        return chip_failed(update, QL_STATUS_PROGRAM_FAILED);
-    uint32_t page = update->nor->geometry.page_size;
-    uint32_t piece = page < QL_WRITE_GRANULE ? page : QL_WRITE_GRANULE;
+        return chip_failed(update, QL_STATUS_PROGRAM_FAILED, update->at + update->offset);
+    uint32_t piece = program_piece(update);
     update->programmed += piece;
     update->offset += piece;
     return program_next(update, budget);
@@ -414,7 +419,7 @@ static enum pace look_step(struct update *update, uint32_t *budget)
     erase_look(update, size, budget, &blank, &whole);
     if (update->step == UPDATE_STEP_LOOK_AGAIN) {
         if (!blank)
-            return chip_failed(update, QL_STATUS_ERASE_FAILED);
+            return chip_failed(update, QL_STATUS_ERASE_FAILED, update->at);
         if (!whole)
             return PACE_MORE;
         update->erased += size;
@@ -423,7 +428,7 @@ static enum pace look_step(struct update *update, uint32_t *budget)
     if (!blank) {
         int error = nor_erase_start(update->nor, update->at - QL_MAPPED_BASE, size);
         if (error != 0)
-            return start_failed(update, error);
+            return start_failed(update, error, update->at);
         update->step = UPDATE_STEP_ERASE;
         return PACE_WAIT;
     }
@@ -437,7 +442,7 @@ static enum pace look_start(struct update *update, enum update_step step)
 {
     int error = nor_map(update->nor);
     if (error != 0)
-        return start_failed(update, error);
+        return start_failed(update, error, update->at);
     update->offset = 0;
     update->step = step;
     return PACE_ON;
@@ -449,7 +454,7 @@ static enum pace erase_poll(struct update *update)
     if (result == 1)
         return PACE_WAIT;
     if (result != 0)
-        return chip_failed(update, QL_STATUS_ERASE_FAILED);
+        return chip_failed(update, QL_STATUS_ERASE_FAILED, update->at);
     return look_start(update, UPDATE_STEP_LOOK_AGAIN);
 }
 
@@ -461,7 +466,7 @@ static enum pace unprotect_step(struct update *update)
     if (result == 1)
         return PACE_WAIT;
     if (result != 0)
-        return start_failed(update, result);
+        return start_failed(update, result, update->address);
     update->step = UPDATE_STEP_NEXT;
     return PACE_ON;
 }
@@ -504,7 +509,6 @@ static enum pace next_step(struct update *update, uint32_t *budget)
         update->state = QL_UPDATE_VERIFYING;
         update->progress_due = true;
         update->sha256->begin(update->sha256->context);
-        update->at = update->address;
         return look_start(update, UPDATE_STEP_READ_BACK);
     }
     const uint8_t *operation = update->ring + update->ring_head;
