@@ -1,0 +1,81 @@
+// The pseudo-terminal cable: programs open it like a serial port. Opened means port opened; a
+// master is not told of that, so a poll in virtual time looks after it.
+//
+// SPDX-License-Identifier: MIT
+#include "sim/usb_cable_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define POLL_NS (10 * NS_PER_MS)
+
+static void pty_link(void *context, bool configured)
+{
+    (void)context; // a pseudo-terminal cannot be hung up and keep its name
+    (void)configured;
+}
+
+static void pty_poll_fire(void *context)
+{
+    struct usb_cable *cable = context;
+    struct pollfd master = {.fd = cable->master, .events = POLLIN};
+
+    if (poll(&master, 1, 0) < 0 || master.revents & POLLHUP) {
+        event_arm_in(cable->machine, &cable->pty_poll, POLL_NS);
+        return;
+    }
+    cable_set_peer(cable, cable->master, cable_peer_ready, POLLIN);
+    usb_host_open(cable->host, true);
+}
+
+void pty_hung_up(struct usb_cable *cable)
+{
+    usb_host_open(cable->host, false);
+    cable_drop_peer(cable);
+    event_arm_in(cable->machine, &cable->pty_poll, POLL_NS);
+}
+
+// Raw mode. Closing the other side once makes its absence visible as a hang-up.
+static bool prepare_other_side(const char *path)
+{
+    struct termios mode;
+    int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    bool done;
+
+    if (fd < 0) {
+        return false;
+    }
+    done = tcgetattr(fd, &mode) == 0;
+    if (done) {
+        cfmakeraw(&mode);
+        done = tcsetattr(fd, TCSANOW, &mode) == 0;
+    }
+    close(fd);
+    return done;
+}
+
+bool pty_open(struct usb_cable *cable, char *error, size_t error_size)
+{
+    cable->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (cable->master < 0 || grantpt(cable->master) != 0 || unlockpt(cable->master) != 0 ||
+        ptsname_r(cable->master, cable->path, sizeof(cable->path)) != 0 ||
+        !prepare_other_side(cable->path)) {
+        snprintf(error, error_size, "A pseudo-terminal cannot be made: %s.", strerror(errno));
+        if (cable->master >= 0) {
+            close(cable->master);
+        }
+        return false;
+    }
+    fprintf(stderr, "quadlane-board: USB serial port is %s\n", cable->path);
+    cable->pty_poll =
+        (struct event){.fire = pty_poll_fire, .context = cable, .name = "USB pty poll"};
+    event_arm_in(cable->machine, &cable->pty_poll, POLL_NS);
+    cable_attach_stream(cable, pty_link);
+    return true;
+}
