@@ -132,6 +132,7 @@ static void window_opened(void *context, const struct memory_region *region)
 {
     struct core *core = context;
 
+    machine_window_accessed(core->machine, region->base);
     if (is_xip(region)) {
         l1_cache_window_opened(core->cache, region);
     }
