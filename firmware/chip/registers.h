@@ -24,8 +24,6 @@
 #define RCC_BASE 0x58024400u
 
 #define RCC_CR          REGISTER(RCC_BASE + 0x000)
-#define RCC_CR_HSION    (0x1u << 0)
-#define RCC_CR_HSIRDY   (0x1u << 2)
 #define RCC_CR_HSI48ON  (0x1u << 12)
 #define RCC_CR_HSI48RDY (0x1u << 13)
 #define RCC_CR_HSEON    (0x1u << 16)
@@ -142,11 +140,9 @@
 #define GPIO_BASE 0x58020000u
 
 #define GPIO_MODER(port)   REGISTER(GPIO_BASE + 0x00 + 0x400 * (port))
-#define GPIO_OTYPER(port)  REGISTER(GPIO_BASE + 0x04 + 0x400 * (port))
 #define GPIO_OSPEEDR(port) REGISTER(GPIO_BASE + 0x08 + 0x400 * (port))
 #define GPIO_PUPDR(port)   REGISTER(GPIO_BASE + 0x0C + 0x400 * (port))
 #define GPIO_IDR(port)     REGISTER(GPIO_BASE + 0x10 + 0x400 * (port))
-#define GPIO_ODR(port)     REGISTER(GPIO_BASE + 0x14 + 0x400 * (port))
 #define GPIO_BSRR(port)    REGISTER(GPIO_BASE + 0x18 + 0x400 * (port))
 #define GPIO_AFRL(port)    REGISTER(GPIO_BASE + 0x20 + 0x400 * (port))
 #define GPIO_AFRH(port)    REGISTER(GPIO_BASE + 0x24 + 0x400 * (port))
@@ -159,7 +155,6 @@
 #define QUADSPI_CR_EN        (0x1u << 0)
 #define QUADSPI_CR_ABORT     (0x1u << 1)
 #define QUADSPI_CR_SSHIFT    (0x1u << 4)
-#define QUADSPI_CR_FTHRES    (0x1Fu << 8)
 #define QUADSPI_CR_SMIE      (0x1u << 19)
 #define QUADSPI_CR_APMS      (0x1u << 22)
 #define QUADSPI_CR_PRESCALER (0xFFu << 24)
@@ -226,12 +221,10 @@
 
 #define OTG_GINTSTS         REGISTER(OTG_BASE + 0x014)
 #define OTG_GINTSTS_RXFLVL  (0x1u << 4)
-#define OTG_GINTSTS_USBSUSP (0x1u << 11)
 #define OTG_GINTSTS_USBRST  (0x1u << 12)
 #define OTG_GINTSTS_ENUMDNE (0x1u << 13)
 #define OTG_GINTSTS_IEPINT  (0x1u << 18)
 #define OTG_GINTSTS_OEPINT  (0x1u << 19)
-#define OTG_GINTSTS_WKUINT  (0x1u << 31)
 
 // Its bits have the places of OTG_GINTSTS.
 #define OTG_GINTMSK REGISTER(OTG_BASE + 0x018)
@@ -292,7 +285,6 @@
 #define OTG_DIEPINT(n)     REGISTER(OTG_BASE + 0x908 + 0x20 * (n))
 #define OTG_DIEPINT_XFRC   (0x1u << 0)
 #define OTG_DIEPINT_EPDISD (0x1u << 1)
-#define OTG_DIEPINT_INEPNE (0x1u << 6)
 
 #define OTG_DIEPTSIZ(n)     REGISTER(OTG_BASE + 0x910 + 0x20 * (n))
 #define OTG_DIEPTSIZ_XFRSIZ (0x7FFFFu << 0)
@@ -311,10 +303,9 @@
 #define OTG_DOEPCTL_SD0PID (0x1u << 28)
 #define OTG_DOEPCTL_EPENA  (0x1u << 31)
 
-#define OTG_DOEPINT(n)      REGISTER(OTG_BASE + 0xB08 + 0x20 * (n))
-#define OTG_DOEPINT_XFRC    (0x1u << 0)
-#define OTG_DOEPINT_STUP    (0x1u << 3)
-#define OTG_DOEPINT_STPKTRX (0x1u << 15)
+#define OTG_DOEPINT(n)   REGISTER(OTG_BASE + 0xB08 + 0x20 * (n))
+#define OTG_DOEPINT_XFRC (0x1u << 0)
+#define OTG_DOEPINT_STUP (0x1u << 3)
 
 #define OTG_DOEPTSIZ(n)     REGISTER(OTG_BASE + 0xB10 + 0x20 * (n))
 #define OTG_DOEPTSIZ_XFRSIZ (0x7FFFFu << 0)
@@ -411,10 +402,6 @@
 #define SCB_CCR                  REGISTER(SCB_BASE + 0x14)
 #define SCB_CCR_DC               (0x1u << 16)
 #define SCB_CCR_IC               (0x1u << 17)
-#define SCB_SHCSR                REGISTER(SCB_BASE + 0x24)
-#define SCB_SHCSR_MEMFAULTENA    (0x1u << 16)
-#define SCB_SHCSR_BUSFAULTENA    (0x1u << 17)
-#define SCB_SHCSR_USGFAULTENA    (0x1u << 18)
 #define SCB_CFSR                 REGISTER(SCB_BASE + 0x28)
 #define SCB_HFSR                 REGISTER(SCB_BASE + 0x2C)
 #define SCB_MMFAR                REGISTER(SCB_BASE + 0x34)
@@ -423,7 +410,6 @@
 #define SCB_CCSIDR_ASSOCIATIVITY (0x3FFu << 3)
 #define SCB_CCSIDR_NUMSETS       (0x7FFFu << 13)
 #define SCB_CSSELR               REGISTER(SCB_BASE + 0x84)
-#define SCB_CPACR                REGISTER(SCB_BASE + 0x88)
 #define SCB_ICIALLU              REGISTER(SCB_BASE + 0x250)
 #define SCB_DCISW                REGISTER(SCB_BASE + 0x260)
 #define SCB_DCISW_SET            (0x1FFu << 5)
@@ -442,7 +428,6 @@
 #define MPU_RASR_B          (0x1u << 16)
 #define MPU_RASR_C          (0x1u << 17)
 #define MPU_RASR_S          (0x1u << 18)
-#define MPU_RASR_TEX        (0x7u << 19)
 #define MPU_RASR_AP         (0x7u << 24)
 #define MPU_RASR_XN         (0x1u << 28)
 
