@@ -5,7 +5,8 @@
 #     include /path/to/quadlane/sdk/app.mk
 #
 # `make` then leaves build/hello.elf, .bin, .hex and .map, and `make clean` removes build/.
-# All sources are paths below the Makefile's directory: .c, .cpp or .S.
+# All sources are paths below the Makefile's directory: .c, .cpp or .S. C++ comes without exceptions
+# and run-time type information, and without its library unless LDLIBS has -lstdc++.
 #
 # Variables, to be set before the include:
 #   PROGRAM, SOURCES   as above
@@ -60,7 +61,6 @@ QL_SDK_SOURCES := bootloader cache clock fault interrupts startup syscalls syste
 QL_SDK_OBJECTS := $(QL_SDK_SOURCES:%=$(BUILD)/quadlane/%.o)
 QL_VECTORS     := $(BUILD)/quadlane/vectors.o
 QL_OBJECTS     := $(addprefix $(BUILD)/program/,$(addsuffix .o,$(basename $(SOURCES))))
-QL_LINKER      := $(if $(filter %.cpp,$(SOURCES)),$(ARM)g++,$(ARM)gcc)
 
 QL_LDFLAGS := $(QL_CPU) $(OPTIMIZE) $(QL_NANO) -nostartfiles -static \
               -Wl,--defsym=ql_set_program_address=$(PROGRAM_ADDRESS) \
@@ -91,7 +91,7 @@ $(BUILD)/program/%.o: %.c $(BUILD)/settings
 $(BUILD)/program/%.o: %.cpp $(BUILD)/settings
 	@mkdir -p $(@D)
 	@echo "  C++ $<"
-	$(QL_QUIET)$(ARM)g++ -Wall -Wextra -fno-exceptions -fno-rtti -fno-use-cxa-atexit $(QL_COMMON) $(QL_USER) $(CXXFLAGS) -c $< -o $@
+	$(QL_QUIET)$(ARM)g++ -Wall -Wextra -fno-exceptions -fno-rtti -fno-use-cxa-atexit -fno-threadsafe-statics $(QL_COMMON) $(QL_USER) $(CXXFLAGS) -c $< -o $@
 
 $(BUILD)/program/%.o: %.S $(BUILD)/settings
 	@mkdir -p $(@D)
@@ -111,7 +111,7 @@ $(BUILD)/quadlane/libquadlane.a: $(QL_SDK_OBJECTS)
 $(BUILD)/$(PROGRAM).elf: $(QL_VECTORS) $(QL_OBJECTS) $(OBJECTS) $(BUILD)/quadlane/libquadlane.a \
                          $(QUADLANE_SDK)/link/app.ld
 	@echo "  LD  $@"
-	$(QL_QUIET)$(QL_LINKER) $(QL_LDFLAGS) $(LDFLAGS) $(QL_VECTORS) $(QL_OBJECTS) $(OBJECTS) \
+	$(QL_QUIET)$(ARM)gcc $(QL_LDFLAGS) $(LDFLAGS) $(QL_VECTORS) $(QL_OBJECTS) $(OBJECTS) \
 	    -Wl,--start-group $(BUILD)/quadlane/libquadlane.a $(LDLIBS) -lc -lm -lgcc -Wl,--end-group -o $@
 
 # Gaps are filled with what erased flash holds.

@@ -20,3 +20,6 @@ $(BUILD)/sdk/$(1)/$(1).bin $(BUILD)/sdk/$(1)/$(1).elf $(BUILD)/sdk/$(1)/$(1).hex
 	    BUILD=$$(abspath $$(BUILD))/sdk/$(1) THIRD_PARTY=$$(abspath $$(BUILD))/third_party
 endef
 $(foreach example,$(SDK_EXAMPLES),$(eval $(call SDK_EXAMPLE_RULE,$(example))))
+
+# What a program built outside of the repository looks like.
+TEST_PROGRAMS += tests/sdk/test_app_mk.py
