@@ -11,13 +11,11 @@
 #include "core/boot.h"
 #include "core/server.h"
 #include "firmware/board.h"
-#include "firmware/chip/cache.h"
 #include "firmware/chip/hash.h"
 #include "firmware/chip/interrupt.h"
 #include "firmware/chip/jump.h"
 #include "firmware/chip/panic.h"
 #include "firmware/chip/random.h"
-#include "firmware/chip/registers.h"
 #include "firmware/chip/reset.h"
 #include "firmware/chip/time.h"
 #include "firmware/chip/uid.h"
@@ -122,12 +120,11 @@ static void server_start(void)
 static _Noreturn void program_start(uint32_t address)
 {
     hash_stop();
-    // The chip is hidden while its clock changes and is shown again at the clock it keeps.
-    if (nor_unmap(&nor) != 0) {
-        reset_into_bootloader();
-    }
-    cache_disable();
     if (!clock_is_reset()) {
+        // The chip is hidden while its clock changes and shown again at the clock that it keeps.
+        if (nor_unmap(&nor) != 0) {
+            reset_into_bootloader();
+        }
         clock_reset();
     }
     if (nor_map(&nor) != 0) {
