@@ -33,7 +33,7 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_BOARD_LOST, "board-lost", "the board went away in the middle"},
     {QL_BOARD_SILENT, "board-silent", "the board does not answer"},
     {QL_BOARD_NONSENSE, "board-nonsense", "what answers does not speak quadlane's protocol"},
-    {QL_PROTOCOL_VERSION, "protocol-version", "the board speaks another version of the protocol"},
+    {QL_OTHER_PROTOCOL, "protocol-version", "the board speaks another version of the protocol"},
     {QL_BOARD_REFUSED, "board-refused", "the board refused"},
     {QL_CHIP_FAILED, "chip-failed", "the flash chip is absent, protected or failed"},
     {QL_VERIFY, "verify", "the chip does not hold these bytes"},

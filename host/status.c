@@ -20,7 +20,7 @@ static const struct status_text texts[] = {
     [QL_STATUS_BAD_REQUEST] = {"bad-request", QL_BOARD_REFUSED,
                                "the bootloader finds the request malformed (field at 0x%08X)",
                                "tool and bootloader may be of different versions; update both"},
-    [QL_STATUS_VERSION] = {"version", QL_PROTOCOL_VERSION,
+    [QL_STATUS_VERSION] = {"version", QL_OTHER_PROTOCOL,
                            "the bootloader speaks only versions of the protocol up to %u, this "
                            "tool speaks others",
                            "update the older one of the two"},

@@ -1,0 +1,98 @@
+// What the tool's verbs share: options, output, connecting.
+//
+// SPDX-License-Identifier: MIT
+#ifndef HOST_CLI_CLI_H
+#define HOST_CLI_CLI_H
+
+#include "host/cli/progress.h"
+#include "host/connection.h"
+#include "host/flash.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define CLI_ARGUMENTS_MAX 3
+
+enum cli_option {
+    CLI_PORT = 1 << 0,
+    CLI_SERIAL = 1 << 1,
+    CLI_WAIT = 1 << 2,
+    CLI_FULL = 1 << 3,
+    CLI_NO_BOOT = 1 << 4,
+    CLI_DATA = 1 << 5,
+    CLI_ALL = 1 << 6,
+    CLI_YES = 1 << 7,
+    CLI_BOOTLOADER = 1 << 8,
+    CLI_JSON = 1 << 9,
+    CLI_QUIET = 1 << 10,
+    CLI_HELP = 1 << 11,
+    CLI_VERSION = 1 << 12,
+};
+#define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
+#define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_COMMON)
+
+struct cli;
+
+struct cli_verb {
+    const char *name;
+    const char *arguments; // as help shows them
+    const char *summary;   // a line
+    const char *text;      // paragraphs of its help page
+    unsigned options;      // enum cli_option
+    int arguments_min, arguments_max;
+    int (*run)(struct cli *cli); // 0 or -code, with cli->failure filled in
+};
+
+struct cli {
+    const struct cli_verb *verb; // a null pointer before it is known
+    unsigned options;
+    const char *port;
+    const char *serial;
+    uint64_t wait_ns;
+    const char *arguments[CLI_ARGUMENTS_MAX];
+    int argument_count;
+
+    struct ql_failure failure;
+    json_t *result; // what --json prints beside "ok" and "verb"
+    struct progress progress;
+    struct ql_observer observer;
+    struct ql_connection connection;
+    bool connected;
+};
+
+extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
+    cli_boot, cli_reset;
+extern const struct cli_verb
+    *const cli_verbs[]; // in the order of the help page; a null pointer ends it
+
+// Fills in options and arguments. Returns 0 or -QL_USAGE.
+int cli_parse(struct cli *cli, int count, char **words);
+void cli_print_help(const struct cli_verb *verb, FILE *file);
+
+// Has the option been given?
+static inline bool cli_has(const struct cli *cli, enum cli_option option)
+{
+    return (cli->options & (unsigned)option) != 0;
+}
+
+// 0x..., decimal, and both with K or M behind. `what` is for the message ("address").
+int cli_parse_number(const char *text, const char *what, uint32_t *value,
+                     struct ql_failure *failure);
+// Splits `[ADDRESS] FILE`; *has_address tells whether there is one.
+int cli_parse_address_file(struct cli *cli, uint32_t *address, bool *has_address,
+                           const char **file);
+
+// Connects and reads INFO; with `need_chip` a board without a usable chip is a failure.
+int cli_connect(struct cli *cli, bool need_chip);
+
+// Prints to stdout unless --quiet or --json.
+void cli_say(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Adds members to the result of --json; takes over the value.
+void cli_set(struct cli *cli, const char *key, json_t *value);
+void cli_set_board(struct cli *cli);
+// Sizes for people: "15 MiB", "1.2 MiB", "640 bytes". The text stays valid for some calls.
+const char *cli_size(uint64_t size);
+bool cli_was_interrupted(void);
+
+#endif

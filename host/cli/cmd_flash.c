@@ -1,0 +1,121 @@
+// quadlane flash: a file into the chip, verified there, and started.
+//
+// SPDX-License-Identifier: MIT
+#include "host/cli/cli.h"
+
+static void set_extents(struct cli *cli, const struct ql_image *image)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < image->count; i++)
+        json_array_append_new(list, json_pack("{s:I, s:I}", "address",
+                                              (json_int_t)image->extents[i].address, "size",
+                                              (json_int_t)image->extents[i].size));
+    cli_set(cli, "format", json_string(ql_format_name(image->format)));
+    cli_set(cli, "bytes", json_integer((json_int_t)ql_image_size(image)));
+    cli_set(cli, "extents", list);
+}
+
+static void report(struct cli *cli, const struct ql_image *image,
+                   const struct ql_flash_result *result)
+{
+    const double seconds = (double)result->duration_ns / 1e9;
+    progress_finish(&cli->progress);
+    cli_set(cli, "sectors", json_integer(result->sectors));
+    cli_set(cli, "sectors_unchanged", json_integer(result->sectors_unchanged));
+    cli_set(cli, "bytes_written", json_integer((json_int_t)result->write_bytes));
+    cli_set(cli, "bytes_erased", json_integer((json_int_t)result->erase_bytes));
+    cli_set(cli, "seconds", json_real(seconds));
+    cli_set(cli, "rewinds", json_integer(result->rewinds));
+    cli_set(cli, "reconnects", json_integer(result->reconnects));
+    cli_set(cli, "restarts", json_integer(result->restarts));
+    cli_say(cli, "%s at 0x%08X: ", cli_size(result->bytes), image->extents[0].address);
+    if (result->sectors_unchanged == result->sectors)
+        cli_say(cli, "the chip held it already, verified in %.1f s\n", seconds);
+    else if (result->sectors_unchanged > 0)
+        cli_say(cli, "%u of %u sectors changed, written and verified in %.1f s\n",
+                result->sectors - result->sectors_unchanged, result->sectors, seconds);
+    else
+        cli_say(cli, "written and verified in %.1f s (%.0f KiB/s)\n", seconds,
+                seconds > 0 ? (double)result->bytes / 1024 / seconds : 0);
+    if (result->reconnects > 0)
+        cli_say(cli, "the board went away %u time%s in the middle and was found again\n",
+                result->reconnects, result->reconnects == 1 ? "" : "s");
+}
+
+static int start(struct cli *cli, const struct ql_image *image)
+{
+    const uint32_t address = image->extents[image->program].address;
+    const struct ql_board *board = &cli->connection.board;
+    if (cli_has(cli, CLI_NO_BOOT) || cli_has(cli, CLI_DATA)) {
+        cli_set(cli, "started", json_false());
+        return 0;
+    }
+    const int result = ql_board_boot(&cli->connection.link, address, &cli->failure);
+    cli_set(cli, "started", json_boolean(result == 0));
+    if (result != 0)
+        return result;
+    cli_say(cli, "started\n");
+    if (ql_board_has(board, QL_INFO_BOOT_ADDRESS) && board->boot_address != address)
+        cli_say(cli, "note: by itself the board starts 0x%08X, not 0x%08X\n", board->boot_address,
+                address);
+    return 0;
+}
+
+static int flash_image(struct cli *cli, struct ql_image *image,
+                       const struct ql_flash_options *options)
+{
+    // What no board could take is refused before one is looked for.
+    const struct ql_area widest = ql_area_unknown();
+    int result = ql_flash_check(&widest, image, options, &cli->failure);
+    if (result == 0)
+        result = cli_connect(cli, true);
+    if (result == 0)
+        result = ql_flash_check(&cli->connection.board.area, image, options, &cli->failure);
+    struct ql_flash_result outcome;
+    if (result == 0)
+        result = ql_flash(&cli->connection, image, options, &outcome, &cli->failure);
+    if (result != 0)
+        return result;
+    report(cli, image, &outcome);
+    return start(cli, image);
+}
+
+static int run(struct cli *cli)
+{
+    uint32_t address = 0;
+    bool has_address = false;
+    const char *file = NULL;
+    struct ql_image image;
+    int result = cli_parse_address_file(cli, &address, &has_address, &file);
+    if (result == 0)
+        result = ql_image_load(&image, file, has_address ? &address : NULL, &cli->failure);
+    if (result != 0)
+        return result;
+    const struct ql_flash_options options = {
+        .name = file, .is_program = !cli_has(cli, CLI_DATA), .full = cli_has(cli, CLI_FULL)};
+    cli_set(cli, "file", json_string(file));
+    set_extents(cli, &image);
+    result = flash_image(cli, &image, &options);
+    ql_image_free(&image);
+    return result;
+}
+
+const struct cli_verb cli_flash = {
+    .name = "flash",
+    .arguments = "[ADDRESS] FILE",
+    .summary = "write a program into the chip, verify it there, start it",
+    .text =
+        "Writes FILE (ELF, Intel HEX, or a raw binary) into the flash chip. The board then reads\n"
+        "the chip back and compares hashes; only if they agree the program is started. A raw "
+        "binary\n"
+        "goes to ADDRESS, 0x90100000 if none is given; the others carry their addresses.\n"
+        "\n"
+        "What the chip holds already is not written again, sector by sector (4 KiB). Sectors that\n"
+        "the file covers in part are FF in the rest. Before anything is erased, addresses and\n"
+        "vector table are checked. Ctrl-C stops in good order and says what the chip holds; the\n"
+        "same command again finishes the work. A cable that comes back within 10 s does no harm.",
+    .options = CLI_BOARD | CLI_FULL | CLI_NO_BOOT | CLI_DATA,
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .run = run,
+};

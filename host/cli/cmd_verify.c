@@ -1,0 +1,81 @@
+// quadlane verify: does the chip hold what the file says?
+//
+// SPDX-License-Identifier: MIT
+#include "host/cli/cli.h"
+
+static int check_ranges(const struct ql_area *area, const char *file, const struct ql_image *image,
+                        struct ql_failure *failure)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < image->count; i++)
+        result = ql_area_check_read(area, file, image->extents[i].address, image->extents[i].size,
+                                    failure);
+    return result;
+}
+
+static int report(struct cli *cli, const char *file, const struct ql_image *image,
+                  const struct ql_difference *difference)
+{
+    progress_finish(&cli->progress);
+    cli_set(cli, "same", json_boolean(!difference->differs));
+    if (!difference->differs) {
+        cli_say(cli, "the chip holds %s: %s at 0x%08X are the same\n", file,
+                cli_size(ql_image_size(image)), image->extents[0].address);
+        return 0;
+    }
+    cli_set(cli, "first_difference", json_integer(difference->address));
+    cli_set(cli, "sectors_differing", json_integer(difference->sectors));
+    ql_fail(&cli->failure, QL_VERIFY,
+            "the chip does not hold %s: first difference at 0x%08X (chip "
+            "%02X, file %02X), %u sector%s of 4 KiB differ%s",
+            file, difference->address, difference->chip, difference->file, difference->sectors,
+            difference->sectors == 1 ? "" : "s", difference->sectors == 1 ? "s" : "");
+    ql_hint(&cli->failure, "quadlane flash writes what differs");
+    return -QL_VERIFY;
+}
+
+static int verify_image(struct cli *cli, const char *file, const struct ql_image *image)
+{
+    const struct ql_area widest = ql_area_unknown();
+    struct ql_difference difference;
+    int result = check_ranges(&widest, file, image, &cli->failure);
+    if (result == 0)
+        result = cli_connect(cli, true);
+    if (result == 0)
+        result = check_ranges(&cli->connection.board.area, file, image, &cli->failure);
+    if (result == 0)
+        result = ql_verify(&cli->connection, image, &difference, &cli->failure);
+    return result == 0 ? report(cli, file, image, &difference) : result;
+}
+
+static int run(struct cli *cli)
+{
+    uint32_t address = 0;
+    bool has_address = false;
+    const char *file = NULL;
+    struct ql_image image;
+    int result = cli_parse_address_file(cli, &address, &has_address, &file);
+    if (result == 0)
+        result = ql_image_load(&image, file, has_address ? &address : NULL, &cli->failure);
+    if (result != 0)
+        return result;
+    cli_set(cli, "file", json_string(file));
+    cli_set(cli, "bytes", json_integer((json_int_t)ql_image_size(&image)));
+    result = verify_image(cli, file, &image);
+    ql_image_free(&image);
+    return result;
+}
+
+const struct cli_verb cli_verify = {
+    .name = "verify",
+    .arguments = "[ADDRESS] FILE",
+    .summary = "compare the chip with a file",
+    .text =
+        "Compares what is in the chip with FILE, without changing anything. The board hashes its\n"
+        "chip piece by piece; only pieces that differ are read. Ends with 52 if they differ, and\n"
+        "says where.",
+    .options = CLI_BOARD,
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .run = run,
+};

@@ -1,0 +1,72 @@
+// What the verbs share: connecting, and writing results for people and for programs.
+//
+// SPDX-License-Identifier: MIT
+#include "host/cli/cli.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+
+int cli_connect(struct cli *cli, bool need_chip)
+{
+    const struct ql_connect_options options = {.port = cli->port,
+                                               .serial = cli->serial,
+                                               .wait_ns = cli->wait_ns,
+                                               .observer = &cli->observer};
+    int result = ql_connect(&cli->connection, &options, &cli->failure);
+    if (result != 0)
+        return result;
+    cli->connected = true;
+    struct ql_board *board = &cli->connection.board;
+    if (cli->serial != NULL && cli->port != NULL && strcasecmp(cli->serial, board->serial) != 0) {
+        ql_fail(&cli->failure, QL_NO_BOARD, "the board at %s has the serial number %s, not %s",
+                cli->port, board->serial, cli->serial);
+        ql_hint(&cli->failure, "leave out --port, and the right one is looked for");
+        return -QL_NO_BOARD;
+    }
+    result = ql_board_info(&cli->connection.link, board, &cli->failure);
+    if (result != 0)
+        return result;
+    cli_set_board(cli);
+    return need_chip ? ql_board_check_chip(board, &cli->failure) : 0;
+}
+
+void cli_say(const struct cli *cli, const char *format, ...)
+{
+    if (cli_has(cli, CLI_QUIET) || cli_has(cli, CLI_JSON))
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+}
+
+void cli_set(struct cli *cli, const char *key, json_t *value)
+{
+    json_object_set_new(cli->result, key, value);
+}
+
+void cli_set_board(struct cli *cli)
+{
+    const struct ql_board *board = &cli->connection.board;
+    cli_set(cli, "board",
+            json_pack("{s:s, s:s, s:s, s:s}", "name", board->name, "serial", board->serial, "port",
+                      cli->connection.port, "bootloader", board->bootloader));
+}
+
+const char *cli_size(uint64_t size)
+{
+    static char texts[4][32];
+    static unsigned next;
+    char *text = texts[next++ % 4];
+    const uint64_t mega = 1024 * 1024;
+    if (size >= mega && size % mega == 0)
+        snprintf(text, sizeof texts[0], "%llu MiB", (unsigned long long)(size / mega));
+    else if (size >= mega)
+        snprintf(text, sizeof texts[0], "%.2f MiB", (double)size / (double)mega);
+    else if (size >= 1024 && size % 1024 == 0)
+        snprintf(text, sizeof texts[0], "%llu KiB", (unsigned long long)(size / 1024));
+    else
+        snprintf(text, sizeof texts[0], "%llu bytes", (unsigned long long)size);
+    return text;
+}

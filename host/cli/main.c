@@ -1,0 +1,119 @@
+// quadlane: the command line tool. Finds the verb, runs it, prints what came of it.
+//
+// SPDX-License-Identifier: MIT
+#include "host/cli/cli.h"
+
+#include "host/discovery.h"
+
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct cli_verb *const cli_verbs[] = {&cli_flash, &cli_verify, &cli_read,
+                                            &cli_erase, &cli_boot,   &cli_info,
+                                            &cli_list,  &cli_reset,  NULL};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+bool cli_was_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+// The first signal ends the work in good order; a second one ends the program.
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+static bool observer_cancelled(void *context)
+{
+    (void)context;
+    return cli_was_interrupted();
+}
+
+static void observer_progress(void *context, const struct ql_progress *progress)
+{
+    struct cli *cli = context;
+    progress_show(&cli->progress, progress);
+}
+
+static void print_json(struct cli *cli, int result)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "ok", json_boolean(result == 0));
+    if (cli->verb != NULL)
+        json_object_set_new(object, "verb", json_string(cli->verb->name));
+    json_object_update(object, cli->result);
+    if (result != 0) {
+        const struct ql_failure *failure = &cli->failure;
+        json_t *error =
+            json_pack("{s:s, s:i, s:s, s:s}", "code", ql_code_name(failure->code), "exit",
+                      (int)failure->code, "message", failure->sentence, "hint", failure->hint);
+        if (failure->board_status != 0) {
+            json_object_set_new(error, "board_status",
+                                json_string(ql_status_name(failure->board_status)));
+            json_object_set_new(error, "board_detail", json_integer(failure->board_detail));
+        }
+        json_object_set_new(object, "error", error);
+    }
+    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(object);
+}
+
+static void print_failure(const struct ql_failure *failure)
+{
+    fprintf(stderr, "quadlane: %s\n", failure->sentence);
+    if (failure->hint[0] != '\0')
+        fprintf(stderr, "  help: %s\n", failure->hint);
+}
+
+static int run(struct cli *cli)
+{
+    catch_signals();
+    progress_init(&cli->progress, cli_has(cli, CLI_QUIET) || cli_has(cli, CLI_JSON));
+    cli->observer = (struct ql_observer){cli, observer_progress, observer_cancelled};
+    if (sodium_init() < 0)
+        return ql_fail(&cli->failure, QL_INTERNAL, "libsodium cannot be used here");
+    const int result = cli->verb->run(cli);
+    progress_finish(&cli->progress);
+    if (cli->connected)
+        ql_disconnect(&cli->connection);
+    return result;
+}
+
+int main(int count, char **words)
+{
+    static struct cli cli; // too large for some stacks
+    cli.result = json_object();
+    int result = cli_parse(&cli, count, words);
+    if (result == 0 && cli_has(&cli, CLI_HELP)) {
+        cli_print_help(cli.verb, stdout);
+    } else if (result == 0 && cli_has(&cli, CLI_VERSION)) {
+        printf("quadlane %s\n", QUADLANE_VERSION);
+    } else {
+        if (result == 0)
+            result = run(&cli);
+        if (cli_has(&cli, CLI_JSON))
+            print_json(&cli, result);
+        if (result != 0)
+            print_failure(&cli.failure);
+    }
+    json_decref(cli.result);
+    if (fflush(stdout) != 0 && result == 0) {
+        fprintf(stderr, "quadlane: the output cannot be written\n");
+        result = -QL_FILE_UNWRITABLE;
+    }
+    return -result;
+}

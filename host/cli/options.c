@@ -1,0 +1,257 @@
+// The command line: verbs, options, numbers, and the help pages.
+//
+// SPDX-License-Identifier: MIT
+#include "host/cli/cli.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_DEFAULT_NS QL_NS_PER_S
+#define WAIT_MAX_S      86400.0
+
+struct option_text {
+    enum cli_option option;
+    const char *name;
+    const char *value; // a null pointer: takes none
+    const char *text;
+};
+
+static const struct option_text options[] = {
+    {CLI_PORT, "port", "PORT", "a serial port, unix:PATH, tcp:HOST:PORT or lockstep:PATH"},
+    {CLI_SERIAL, "serial", "NUMBER", "the board with this serial number"},
+    {CLI_WAIT, "wait", "SECONDS", "how long to wait for a board that is not there (default 1)"},
+    {CLI_FULL, "full", NULL, "write everything, also what the chip holds already"},
+    {CLI_NO_BOOT, "no-boot", NULL, "do not start the program afterwards"},
+    {CLI_DATA, "data", NULL, "the file is no program: no vector table, nothing to start"},
+    {CLI_ALL, "all", NULL, "the whole area that programs may use"},
+    {CLI_YES, "yes", NULL, "do not ask"},
+    {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader"},
+    {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
+    {CLI_QUIET, "quiet", NULL, "print only errors"},
+    {CLI_HELP, "help", NULL, "this page"},
+    {CLI_VERSION, "version", NULL, "the tool's version"},
+};
+
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+static const char general_help[] =
+    "Puts programs into the flash chip of an STM32H750 board over USB and starts them there.\n"
+    "\n"
+    "  quadlane flash firmware.elf              ELF and Intel HEX carry their addresses\n"
+    "  quadlane flash 0x90100000 firmware.bin   a raw binary, to this address\n"
+    "  quadlane info                            what is connected, and can it start\n"
+    "\n"
+    "ADDRESS and LENGTH: 0x... or decimal, with K or M behind for KiB or MiB. A board is found by\n"
+    "its USB identity; virtual boards (quadlane-board) by their socket in $QUADLANE_RUNTIME_DIR.\n";
+
+static void print_options(unsigned allowed, FILE *file)
+{
+    fprintf(file, "\nOptions:\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        char left[32];
+        if ((allowed & (unsigned)options[i].option) == 0)
+            continue;
+        snprintf(left, sizeof left, "--%s%s%s", options[i].name,
+                 options[i].value != NULL ? " " : "",
+                 options[i].value != NULL ? options[i].value : "");
+        fprintf(file, "  %-18s %s\n", left, options[i].text);
+    }
+}
+
+static void print_codes(FILE *file)
+{
+    fprintf(file, "\nExit codes:\n");
+    for (const struct ql_code_entry *entry = ql_code_table; entry->name != NULL; entry++)
+        fprintf(file, "  %3d %-17s %s\n", entry->code, entry->name, entry->text);
+}
+
+void cli_print_help(const struct cli_verb *verb, FILE *file)
+{
+    if (verb != NULL) {
+        fprintf(file, "usage: quadlane %s %s%s[options]\n\n%s\n", verb->name, verb->arguments,
+                verb->arguments[0] != '\0' ? " " : "", verb->text);
+        print_options(verb->options, file);
+        return;
+    }
+    fprintf(file, "usage: quadlane VERB [arguments] [options]\n\n%s\nVerbs:\n", general_help);
+    for (size_t i = 0; cli_verbs[i] != NULL; i++) {
+        char left[48];
+        snprintf(left, sizeof left, "%s %s", cli_verbs[i]->name, cli_verbs[i]->arguments);
+        fprintf(file, "  %-30s %s\n", left, cli_verbs[i]->summary);
+    }
+    fprintf(file, "\n`quadlane VERB --help` tells more about a verb.\n");
+    print_options(CLI_BOARD, file);
+    print_codes(file);
+}
+
+static const struct cli_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; cli_verbs[i] != NULL; i++) {
+        if (strcmp(cli_verbs[i]->name, name) == 0)
+            return cli_verbs[i];
+    }
+    return NULL;
+}
+
+int cli_parse_number(const char *text, const char *what, uint32_t *value,
+                     struct ql_failure *failure)
+{
+    const bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    const char *digits = hexadecimal ? text + 2 : text;
+    const size_t length = strspn(digits, hexadecimal ? "0123456789abcdefABCDEF" : "0123456789");
+    const char *suffix = digits + length;
+    uint64_t scale = 1;
+    if (strcmp(suffix, "K") == 0 || strcmp(suffix, "k") == 0)
+        scale = 1024;
+    else if (strcmp(suffix, "M") == 0 || strcmp(suffix, "m") == 0)
+        scale = 1024 * 1024;
+    else if (suffix[0] != '\0')
+        digits = suffix;
+    if (length == 0 || digits == suffix || length > 15) {
+        ql_fail(failure, QL_USAGE, "\"%s\" is no %s", text, what);
+        ql_hint(failure, "write it as 0x90100000, 4096, 64K or 15M");
+        return -QL_USAGE;
+    }
+    const uint64_t number = strtoull(digits, NULL, hexadecimal ? 16 : 10);
+    if (number > UINT32_MAX / scale) {
+        ql_fail(failure, QL_USAGE, "the %s %s does not fit into 32 bits", what, text);
+        return -QL_USAGE;
+    }
+    *value = (uint32_t)(number * scale);
+    return 0;
+}
+
+static bool is_number(const char *text)
+{
+    uint32_t ignored;
+    return cli_parse_number(text, "", &ignored, NULL) == 0;
+}
+
+int cli_parse_address_file(struct cli *cli, uint32_t *address, bool *has_address, const char **file)
+{
+    *has_address = cli->argument_count == 2;
+    *file = cli->arguments[cli->argument_count - 1];
+    if (!*has_address)
+        return 0;
+    if (!is_number(cli->arguments[0]) && is_number(cli->arguments[1])) {
+        ql_fail(&cli->failure, QL_USAGE, "the address comes before the file");
+        ql_hint(&cli->failure, "quadlane %s %s %s", cli->verb->name, cli->arguments[1],
+                cli->arguments[0]);
+        return -QL_USAGE;
+    }
+    return cli_parse_number(cli->arguments[0], "address", address, &cli->failure);
+}
+
+static int parse_wait(struct cli *cli, const char *text)
+{
+    char *end = NULL;
+    const double seconds = strtod(text, &end);
+    if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= WAIT_MAX_S)) {
+        ql_fail(&cli->failure, QL_USAGE, "--wait %s: seconds are a number from 0 to 86400", text);
+        return -QL_USAGE;
+    }
+    cli->wait_ns = (uint64_t)(seconds * 1e9);
+    return 0;
+}
+
+static int fail_usage(struct cli *cli)
+{
+    ql_hint(&cli->failure, "`quadlane %s%s--help` shows what it takes",
+            cli->verb != NULL ? cli->verb->name : "", cli->verb != NULL ? " " : "");
+    return -QL_USAGE;
+}
+
+static int take_option(struct cli *cli, const struct option_text *option, const char *value)
+{
+    if (cli->verb != NULL && (cli->verb->options & (unsigned)option->option) == 0) {
+        ql_fail(&cli->failure, QL_USAGE, "%s does not take --%s", cli->verb->name, option->name);
+        return fail_usage(cli);
+    }
+    cli->options |= (unsigned)option->option;
+    if (option->option == CLI_PORT)
+        cli->port = value;
+    if (option->option == CLI_SERIAL)
+        cli->serial = value;
+    return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
+}
+
+static int parse_options(struct cli *cli, int count, char **words)
+{
+    struct option table[OPTION_COUNT + 1] = {0};
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        table[i] = (struct option){options[i].name, options[i].value != NULL, NULL, (int)(256 + i)};
+    opterr = 0;
+    for (;;) {
+        const int found = getopt_long(count, words, ":hqV", table, NULL);
+        int result = 0;
+        if (found == -1)
+            return 0;
+        if (found >= 256)
+            result = take_option(cli, &options[found - 256], optarg);
+        else if (found == 'h')
+            cli->options |= CLI_HELP;
+        else if (found == 'q')
+            cli->options |= CLI_QUIET;
+        else if (found == 'V')
+            cli->options |= CLI_VERSION;
+        else {
+            ql_fail(&cli->failure, QL_USAGE,
+                    found == ':' ? "%s needs a value" : "the option %s is not known or not unique",
+                    words[optind - 1]);
+            result = fail_usage(cli);
+        }
+        if (result != 0)
+            return result;
+    }
+}
+
+static int take_arguments(struct cli *cli, int count, char **words)
+{
+    const struct cli_verb *verb = cli->verb;
+    if (count < verb->arguments_min || count > verb->arguments_max) {
+        if (verb->arguments_max == 0)
+            ql_fail(&cli->failure, QL_USAGE, "%s takes no argument, but \"%s\" was given",
+                    verb->name, words[0]);
+        else
+            ql_fail(&cli->failure, QL_USAGE, "%s takes %s, but %d argument%s given", verb->name,
+                    verb->arguments, count, count == 1 ? " was" : "s were");
+        return fail_usage(cli);
+    }
+    for (int i = 0; i < count; i++)
+        cli->arguments[i] = words[i];
+    cli->argument_count = count;
+    return 0;
+}
+
+int cli_parse(struct cli *cli, int count, char **words)
+{
+    cli->wait_ns = WAIT_DEFAULT_NS;
+    // The verb decides which options there are, so it is looked for first.
+    if (count > 1 && words[1][0] != '-') {
+        cli->verb = find_verb(words[1]);
+        if (cli->verb == NULL) {
+            const bool json = strcmp(words[count - 1], "--json") == 0;
+            cli->options |= json ? CLI_JSON : 0;
+            ql_fail(&cli->failure, QL_USAGE, "there is no verb \"%s\"", words[1]);
+            return fail_usage(cli);
+        }
+        count--;
+        words++;
+    }
+    // Known before the rest is understood, so that a mistake there is reported in JSON, too.
+    for (int i = 1; i < count; i++) {
+        if (strcmp(words[i], "--json") == 0)
+            cli->options |= CLI_JSON;
+    }
+    const int result = parse_options(cli, count, words);
+    if (result != 0 || cli_has(cli, CLI_HELP) || cli_has(cli, CLI_VERSION))
+        return result;
+    if (cli->verb == NULL) {
+        ql_fail(&cli->failure, QL_USAGE,
+                "it needs a verb: flash, verify, read, erase, boot, info, "
+                "list or reset");
+        return fail_usage(cli);
+    }
+    return take_arguments(cli, count - optind, words + optind);
+}
