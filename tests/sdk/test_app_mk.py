@@ -4,6 +4,7 @@
 SPDX-License-Identifier: MIT
 """
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import sys
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "board")]
 
 from harness import check, check_equal, run_tests  # noqa: E402
-from programs import PREFIX, Program  # noqa: E402
+from programs import PREFIX, ROOT, Program  # noqa: E402
 
 HELLO = """
 #include <stdio.h>
@@ -176,6 +177,20 @@ def test_cxx():
         program.build()
         symbols = program.symbols()
         check(symbols["__init_array_end"] > symbols["__init_array_start"], "no constructor")
+
+
+def test_page():
+    """The Makefile and the program of docs/writing-a-program.md build as they stand there"""
+    page = (ROOT / "docs/writing-a-program.md").read_text()
+    makefile, main = (re.search(rf"```{kind}\n(.*?)```", page, re.S).group(1)
+                      for kind in ("make", "c"))
+    check_equal(len(makefile.splitlines()), 5, "lines of the Makefile")
+    with Program({"main.c": main}) as program:
+        (program.folder / "Makefile").write_text(makefile)
+        code, text = program.make(f"QUADLANE={ROOT}")
+        check(code == 0 and "warning" not in text, text)
+        for suffix in ("elf", "bin", "hex", "map"):
+            check(program.file(suffix).exists(), f"no .{suffix}")
 
 
 def test_no_warnings_and_settings():
