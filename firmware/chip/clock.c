@@ -13,6 +13,7 @@ enum { SYSCLK_HSI = 0, SYSCLK_PLL1 = 3 }; // CFGR.SW
 enum { SCALE_3 = 1, SCALE_1 = 3 };        // D3CR.VOS
 enum { AHB_DIVIDED_BY_2 = 8, APB_DIVIDED_BY_2 = 4 };
 enum { USB_CLOCK_NONE = 0, USB_CLOCK_HSI48 = 3 }; // D2CCIP2R.USBSEL
+enum { SYNC_USB2_FRAME = 3 };                     // CRS_CFGR.SYNCSRC
 
 enum {
     CRYSTAL_LIMIT_US = 20000, // crystals of this size start within 2 ms
@@ -138,6 +139,31 @@ static void flash_latency_set(uint32_t acr)
     wait_surely(&FLASH_ACR, FLASH_ACR_LATENCY | FLASH_ACR_WRHIGHFREQ, acr);
 }
 
+// The USB clock. HSI48 alone is not exact enough for USB over all temperatures; CRS trims it to the
+// host's frames, one each millisecond. The reset value of CRS_CFGR fits but for the source.
+static void hsi48_start(void)
+{
+    RCC_CR |= RCC_CR_HSI48ON;
+    wait_surely(&RCC_CR, RCC_CR_HSI48RDY, RCC_CR_HSI48RDY);
+    RCC_D2CCIP2R =
+        (RCC_D2CCIP2R & ~RCC_D2CCIP2R_USBSEL) | FIELD(RCC_D2CCIP2R_USBSEL, USB_CLOCK_HSI48);
+    RCC_APB1HENR |= RCC_APB1HENR_CRSEN;
+    (void)RCC_APB1HENR;
+    CRS_CFGR = (CRS_CFGR & ~CRS_CFGR_SYNCSRC) | FIELD(CRS_CFGR_SYNCSRC, SYNC_USB2_FRAME);
+    CRS_CR |= CRS_CR_AUTOTRIMEN | CRS_CR_CEN;
+}
+
+static void hsi48_stop(void)
+{
+    RCC_APB1HRSTR |= RCC_APB1HRSTR_CRSRST;
+    RCC_APB1HRSTR &= ~RCC_APB1HRSTR_CRSRST;
+    RCC_APB1HENR &= ~RCC_APB1HENR_CRSEN;
+    RCC_D2CCIP2R =
+        (RCC_D2CCIP2R & ~RCC_D2CCIP2R_USBSEL) | FIELD(RCC_D2CCIP2R_USBSEL, USB_CLOCK_NONE);
+    RCC_CR &= ~RCC_CR_HSI48ON;
+    wait_surely(&RCC_CR, RCC_CR_HSI48RDY, 0);
+}
+
 void clock_fast(const struct clock_crystal *crystal)
 {
     voltage_set(SCALE_1);
@@ -159,11 +185,7 @@ void clock_fast(const struct clock_crystal *crystal)
     cpu_hz = CPU_HZ;
     bus_hz = CPU_HZ / 2;
     time_start(cpu_hz);
-
-    RCC_CR |= RCC_CR_HSI48ON;
-    wait_surely(&RCC_CR, RCC_CR_HSI48RDY, RCC_CR_HSI48RDY);
-    RCC_D2CCIP2R =
-        (RCC_D2CCIP2R & ~RCC_D2CCIP2R_USBSEL) | FIELD(RCC_D2CCIP2R_USBSEL, USB_CLOCK_HSI48);
+    hsi48_start();
 }
 
 void clock_reset(void)
@@ -184,10 +206,9 @@ void clock_reset(void)
     RCC_PLLCFGR = PLLCFGR_RESET;
     RCC_PLL1DIVR = PLL1DIVR_RESET;
 
-    RCC_D2CCIP2R =
-        (RCC_D2CCIP2R & ~RCC_D2CCIP2R_USBSEL) | FIELD(RCC_D2CCIP2R_USBSEL, USB_CLOCK_NONE);
-    RCC_CR &= ~(RCC_CR_HSEON | RCC_CR_HSI48ON);
-    wait_surely(&RCC_CR, RCC_CR_HSERDY | RCC_CR_HSI48RDY, 0);
+    hsi48_stop();
+    RCC_CR &= ~RCC_CR_HSEON;
+    wait_surely(&RCC_CR, RCC_CR_HSERDY, 0);
     RCC_CR &= ~RCC_CR_HSEBYP;
     voltage_set(SCALE_3);
 }

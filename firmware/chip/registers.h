@@ -83,6 +83,9 @@
 
 #define RCC_AHB4RSTR REGISTER(RCC_BASE + 0x088)
 
+#define RCC_APB1HRSTR        REGISTER(RCC_BASE + 0x094)
+#define RCC_APB1HRSTR_CRSRST (0x1u << 1)
+
 #define RCC_RSR REGISTER(RCC_BASE + 0x0D0)
 
 #define RCC_AHB3ENR        REGISTER(RCC_BASE + 0x0D4)
@@ -97,11 +100,25 @@
 
 #define RCC_AHB4ENR REGISTER(RCC_BASE + 0x0E0)
 
+#define RCC_APB1HENR       REGISTER(RCC_BASE + 0x0EC)
+#define RCC_APB1HENR_CRSEN (0x1u << 1)
+
 #define RCC_APB4ENR          REGISTER(RCC_BASE + 0x0F4)
 #define RCC_APB4ENR_RTCAPBEN (0x1u << 16)
 
 #define RCC_AHB1LPENR                 REGISTER(RCC_BASE + 0x100)
 #define RCC_AHB1LPENR_USB2OTGULPILPEN (0x1u << 28)
+
+// CRS: clock recovery, which trims HSI48
+
+#define CRS_BASE 0x40008400u
+
+#define CRS_CR            REGISTER(CRS_BASE + 0x000)
+#define CRS_CR_CEN        (0x1u << 5)
+#define CRS_CR_AUTOTRIMEN (0x1u << 6)
+
+#define CRS_CFGR         REGISTER(CRS_BASE + 0x004)
+#define CRS_CFGR_SYNCSRC (0x3u << 28)
 
 // PWR: power control
 
