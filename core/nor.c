@@ -198,8 +198,6 @@ static int write_enable(struct nor *nor)
 // Makes the chip ready for an operation that changes it.
 static int operation_prepare(struct nor *nor)
 {
-    if (nor->state == NOR_ABSENT)
-        return QL_ERROR_ABSENT;
     if (nor->state == NOR_WORKING)
         return QL_ERROR_BUSY;
     int error = nor_unmap(nor);
@@ -430,6 +428,8 @@ const struct nor_erase_type *nor_erase_type_find(const struct nor *nor, uint32_t
 
 int nor_erase_start(struct nor *nor, uint32_t address, uint32_t size)
 {
+    if (nor->state == NOR_ABSENT)
+        return QL_ERROR_ABSENT;
     const struct nor_erase_type *type = nor_erase_type_find(nor, size);
     if (!type || address % size != 0 || address >= nor->geometry.size)
         return QL_ERROR_ARGUMENT;
@@ -450,6 +450,8 @@ int nor_erase_start(struct nor *nor, uint32_t address, uint32_t size)
 int nor_program_start(struct nor *nor, uint32_t address, const uint8_t *bytes, size_t length)
 {
     const struct nor_geometry *geometry = &nor->geometry;
+    if (nor->state == NOR_ABSENT)
+        return QL_ERROR_ABSENT;
     if (length == 0 || length > geometry->page_size || address >= geometry->size ||
         address % geometry->page_size + length > geometry->page_size)
         return QL_ERROR_ARGUMENT;

@@ -197,7 +197,7 @@ static void random_tables_do_no_harm(void **state)
                 dump.bytes[i] = (uint8_t)(seed >> 16);
         }
         if (parse(&dump, &geometry) == 0) {
-            assert_true(geometry.size > 0 && geometry.size <= 0x20000000);
+            assert_true(geometry.size > 0 && geometry.size <= 0x10000000);
             assert_true(geometry.page_size > 0);
         }
     }
