@@ -41,6 +41,7 @@ static void pins_set_up(void)
 
 void ql_uart_start(void)
 {
+    ql_uart_flush();
     RCC_APB2ENR |= RCC_APB2ENR_USART1EN;
     (void)RCC_APB2ENR;
     USART1_CR1 = 0;

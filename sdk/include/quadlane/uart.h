@@ -14,7 +14,7 @@
 
 #define QL_UART_BAUD 115200
 
-// Starts it; the first use does so, too. Again after a change of PCLK2.
+// Starts it; the first use does so, too. Call it again after a change of PCLK2.
 void ql_uart_start(void);
 
 // Takes all bytes; sleeps while its buffer is full.
