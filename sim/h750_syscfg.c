@@ -67,6 +67,7 @@ struct syscfg {
     struct machine *machine;
     struct pwr *pwr;
     uint32_t registers[SYSCFG_STORED_END / 4];
+    struct event overdrive_end;
     void (*changed)(void *context);
     void *changed_context;
 };
@@ -107,14 +108,21 @@ static void syscfg_write(void *context, uint32_t offset, unsigned size, uint32_t
     }
 }
 
-// PWR resets its overdrive by itself on a system reset; SYSCFG's own reset bit ends it too.
+static void end_overdrive(void *context)
+{
+    struct syscfg *syscfg = context;
+
+    pwr_set_overdrive(syscfg->pwr, (syscfg->registers[SYSCFG_PWRCR / 4] & PWRCR_ODEN) != 0);
+}
+
+// Overdrive ends behind the reset: in a system reset the clocks have become slow by then.
 static void syscfg_reset(void *context, enum reset_kind kind)
 {
     struct syscfg *syscfg = context;
 
     (void)kind;
     memset(syscfg->registers, 0, sizeof(syscfg->registers));
-    pwr_set_overdrive(syscfg->pwr, false);
+    event_arm_in(syscfg->machine, &syscfg->overdrive_end, 0);
     if (syscfg->changed != NULL) {
         syscfg->changed(syscfg->changed_context);
     }
@@ -141,6 +149,8 @@ struct syscfg *syscfg_create(struct machine *machine, struct pwr *pwr)
     }
     syscfg->machine = machine;
     syscfg->pwr = pwr;
+    syscfg->overdrive_end =
+        (struct event){.fire = end_overdrive, .context = syscfg, .name = "SYSCFG overdrive"};
     machine_add_device(machine, &device);
     return syscfg;
 }

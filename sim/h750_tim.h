@@ -1,9 +1,10 @@
-// The timers of the STM32H750: TIM1-8, TIM12-17, and the low-power timers LPTIM1-5.
+// The timers of the STM32H750: TIM1-8 and TIM12-17.
 //
 // SPDX-License-Identifier: MIT
 #ifndef SIM_H750_TIM_H
 #define SIM_H750_TIM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct machine;
@@ -16,7 +17,7 @@ extern const char *const tim_names[]; // "TIM1", ...; ends with NULL
 struct tim *tim_create(struct machine *machine, struct rcc *rcc, const char *name);
 
 // Output reference level OCxREF of channel 1..6, and the counter, now.
-int tim_output_reference(struct tim *tim, unsigned channel);
+bool tim_output_reference(struct tim *tim, unsigned channel);
 uint32_t tim_counter(struct tim *tim);
 
 #endif

@@ -1,0 +1,181 @@
+// Registers of the STM32H750's timers, and where each timer lies.
+//
+// From STM32H753.svd with these differences: ARR is all ones after reset; TIM3 and TIM4 have 16
+// bits; TIM12 has two channels, TIM13 and TIM14 have one (the SVD copies TIM2 for all of them).
+//
+// SPDX-License-Identifier: MIT
+#include "sim/h750_tim_parts.h"
+#include "sim/register_table.h"
+
+// clang-format off
+static const struct register_info advanced[] = {
+    REGISTER("CR1",   0x000, 0x00000000, 0x00000BFF, 0x00000BFF),
+    REGISTER("CR2",   0x004, 0x00000000, 0x00F57FFD, 0x00F57FFD),
+    REGISTER("SMCR",  0x008, 0x00000000, 0x0031FFF7, 0x0031FFF7),
+    REGISTER("DIER",  0x00C, 0x00000000, 0x00007FFF, 0x00007FFF),
+    REGISTER("SR",    0x010, 0x00000000, 0x00033FFF, 0x00033FFF),
+    REGISTER("EGR",   0x014, 0x00000000, 0x00000000, 0x000001FF),
+    REGISTER("CCMR1", 0x018, 0x00000000, 0x0101FFFF, 0x0101FFFF),
+    REGISTER("CCMR2", 0x01C, 0x00000000, 0x0101FFFF, 0x0101FFFF),
+    REGISTER("CCER",  0x020, 0x00000000, 0x0033BFFF, 0x0033BFFF),
+    REGISTER("CNT",   0x024, 0x00000000, 0x8000FFFF, 0x0000FFFF),
+    REGISTER("PSC",   0x028, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("ARR",   0x02C, 0x0000FFFF, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("RCR",   0x030, 0x00000000, 0x000000FF, 0x000000FF),
+    REGISTER("CCR1",  0x034, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("CCR2",  0x038, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("CCR3",  0x03C, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("CCR4",  0x040, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("BDTR",  0x044, 0x00000000, 0x03FFFFFF, 0x03FFFFFF),
+    REGISTER("DCR",   0x048, 0x00000000, 0x00001F1F, 0x00001F1F),
+    REGISTER("DMAR",  0x04C, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("CCMR3", 0x054, 0x00000000, 0x0101FCFC, 0x0101FCFC),
+    REGISTER("CCR5",  0x058, 0x00000000, 0xE000FFFF, 0xE000FFFF),
+    REGISTER("CCR6",  0x05C, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("AF1",   0x060, 0x00000000, 0x0003CF07, 0x0003CF07),
+    REGISTER("AF2",   0x064, 0x00000000, 0x00000F07, 0x00000F07),
+    REGISTER("TISEL", 0x068, 0x00000000, 0x0F0F0F0F, 0x0F0F0F0F),
+    REGISTER_END,
+};
+
+// UIFCPY stands in bit 31 of CNT in 16-bit timers; in 32-bit ones it takes the counter's place.
+#define GENERAL_TABLE(counter, counter_readable)                              \
+    {                                                                         \
+        REGISTER("CR1",   0x000, 0, 0x00000BFF, 0x00000BFF),                  \
+        REGISTER("CR2",   0x004, 0, 0x000000F8, 0x000000F8),                  \
+        REGISTER("SMCR",  0x008, 0, 0x0031FFF7, 0x0031FFF7),                  \
+        REGISTER("DIER",  0x00C, 0, 0x00005F5F, 0x00005F5F),                  \
+        REGISTER("SR",    0x010, 0, 0x00001E5F, 0x00001E5F),                  \
+        REGISTER("EGR",   0x014, 0, 0x00000000, 0x0000005F),                  \
+        REGISTER("CCMR1", 0x018, 0, 0x0101FFFF, 0x0101FFFF),                  \
+        REGISTER("CCMR2", 0x01C, 0, 0x0101FFFF, 0x0101FFFF),                  \
+        REGISTER("CCER",  0x020, 0, 0x0000BBBB, 0x0000BBBB),                  \
+        REGISTER("CNT",   0x024, 0, counter_readable, counter),               \
+        REGISTER("PSC",   0x028, 0, 0x0000FFFF, 0x0000FFFF),                  \
+        REGISTER("ARR",   0x02C, counter, counter, counter),                  \
+        REGISTER("CCR1",  0x034, 0, counter, counter),                        \
+        REGISTER("CCR2",  0x038, 0, counter, counter),                        \
+        REGISTER("CCR3",  0x03C, 0, counter, counter),                        \
+        REGISTER("CCR4",  0x040, 0, counter, counter),                        \
+        REGISTER("DCR",   0x048, 0, 0x00001F1F, 0x00001F1F),                  \
+        REGISTER("DMAR",  0x04C, 0, 0x0000FFFF, 0x0000FFFF),                  \
+        REGISTER("AF1",   0x060, 0, 0x0003C000, 0x0003C000),                  \
+        REGISTER("TISEL", 0x068, 0, 0x0F0F0F0F, 0x0F0F0F0F),                  \
+        REGISTER_END,                                                         \
+    }
+static const struct register_info general_32[] = GENERAL_TABLE(0xFFFFFFFF, 0xFFFFFFFF);
+static const struct register_info general_16[] = GENERAL_TABLE(0x0000FFFF, 0x8000FFFF);
+
+static const struct register_info two_channels[] = { // TIM12
+    REGISTER("CR1",   0x000, 0x00000000, 0x00000B8F, 0x00000B8F),
+    REGISTER("CR2",   0x004, 0x00000000, 0x000000F0, 0x000000F0),
+    REGISTER("SMCR",  0x008, 0x00000000, 0x003100F7, 0x003100F7),
+    REGISTER("DIER",  0x00C, 0x00000000, 0x00000047, 0x00000047),
+    REGISTER("SR",    0x010, 0x00000000, 0x00000647, 0x00000647),
+    REGISTER("EGR",   0x014, 0x00000000, 0x00000000, 0x00000047),
+    REGISTER("CCMR1", 0x018, 0x00000000, 0x0101FFFF, 0x0101FFFF),
+    REGISTER("CCER",  0x020, 0x00000000, 0x000000BB, 0x000000BB),
+    REGISTER("CNT",   0x024, 0x00000000, 0x8000FFFF, 0x0000FFFF),
+    REGISTER("PSC",   0x028, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("ARR",   0x02C, 0x0000FFFF, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("CCR1",  0x034, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("CCR2",  0x038, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("TISEL", 0x068, 0x00000000, 0x00000F0F, 0x00000F0F),
+    REGISTER_END,
+};
+
+static const struct register_info one_channel[] = { // TIM13, TIM14
+    REGISTER("CR1",   0x000, 0x00000000, 0x00000B8F, 0x00000B8F),
+    REGISTER("DIER",  0x00C, 0x00000000, 0x00000003, 0x00000003),
+    REGISTER("SR",    0x010, 0x00000000, 0x00000203, 0x00000203),
+    REGISTER("EGR",   0x014, 0x00000000, 0x00000000, 0x00000003),
+    REGISTER("CCMR1", 0x018, 0x00000000, 0x000100FF, 0x000100FF),
+    REGISTER("CCER",  0x020, 0x00000000, 0x0000000B, 0x0000000B),
+    REGISTER("CNT",   0x024, 0x00000000, 0x8000FFFF, 0x0000FFFF),
+    REGISTER("PSC",   0x028, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("ARR",   0x02C, 0x0000FFFF, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("CCR1",  0x034, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("TISEL", 0x068, 0x00000000, 0x0000000F, 0x0000000F),
+    REGISTER_END,
+};
+
+static const struct register_info tim15[] = {
+    REGISTER("CR1",   0x000, 0x00000000, 0x00000B8F, 0x00000B8F),
+    REGISTER("CR2",   0x004, 0x00000000, 0x000007FD, 0x000007FD),
+    REGISTER("SMCR",  0x008, 0x00000000, 0x003100F7, 0x003100F7),
+    REGISTER("DIER",  0x00C, 0x00000000, 0x000067E7, 0x000067E7),
+    REGISTER("SR",    0x010, 0x00000000, 0x000006E7, 0x000006E7),
+    REGISTER("EGR",   0x014, 0x00000000, 0x00000000, 0x000000E7),
+    REGISTER("CCMR1", 0x018, 0x00000000, 0x0101FFFF, 0x0101FFFF),
+    REGISTER("CCER",  0x020, 0x00000000, 0x000000BF, 0x000000BF),
+    REGISTER("CNT",   0x024, 0x00000000, 0x8000FFFF, 0x0000FFFF),
+    REGISTER("PSC",   0x028, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("ARR",   0x02C, 0x0000FFFF, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("RCR",   0x030, 0x00000000, 0x000000FF, 0x000000FF),
+    REGISTER("CCR1",  0x034, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("CCR2",  0x038, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("BDTR",  0x044, 0x00000000, 0x000FFFFF, 0x000FFFFF),
+    REGISTER("DCR",   0x048, 0x00000000, 0x00001F1F, 0x00001F1F),
+    REGISTER("DMAR",  0x04C, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("AF1",   0x060, 0x00000000, 0x00000F07, 0x00000F07),
+    REGISTER("TISEL", 0x068, 0x00000000, 0x00000F0F, 0x00000F0F),
+    REGISTER_END,
+};
+
+static const struct register_info tim16[] = { // and TIM17
+    REGISTER("CR1",   0x000, 0x00000000, 0x00000B8F, 0x00000B8F),
+    REGISTER("CR2",   0x004, 0x00000000, 0x0000030D, 0x0000030D),
+    REGISTER("DIER",  0x00C, 0x00000000, 0x000023A3, 0x000023A3),
+    REGISTER("SR",    0x010, 0x00000000, 0x000002A3, 0x000002A3),
+    REGISTER("EGR",   0x014, 0x00000000, 0x00000000, 0x000000A3),
+    REGISTER("CCMR1", 0x018, 0x00000000, 0x000100FF, 0x000100FF),
+    REGISTER("CCER",  0x020, 0x00000000, 0x0000000F, 0x0000000F),
+    REGISTER("CNT",   0x024, 0x00000000, 0x8000FFFF, 0x0000FFFF),
+    REGISTER("PSC",   0x028, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("ARR",   0x02C, 0x0000FFFF, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("RCR",   0x030, 0x00000000, 0x000000FF, 0x000000FF),
+    REGISTER("CCR1",  0x034, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("BDTR",  0x044, 0x00000000, 0x000FFFFF, 0x000FFFFF),
+    REGISTER("DCR",   0x048, 0x00000000, 0x00001F1F, 0x00001F1F),
+    REGISTER("DMAR",  0x04C, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("AF1",   0x060, 0x00000000, 0x00000F07, 0x00000F07),
+    REGISTER("TISEL", 0x068, 0x00000000, 0x0000000F, 0x0000000F),
+    REGISTER_END,
+};
+
+static const struct register_info basic[] = {
+    REGISTER("CR1",   0x000, 0x00000000, 0x0000088F, 0x0000088F),
+    REGISTER("CR2",   0x004, 0x00000000, 0x00000070, 0x00000070),
+    REGISTER("DIER",  0x00C, 0x00000000, 0x00000101, 0x00000101),
+    REGISTER("SR",    0x010, 0x00000000, 0x00000001, 0x00000001),
+    REGISTER("EGR",   0x014, 0x00000000, 0x00000000, 0x00000001),
+    REGISTER("CNT",   0x024, 0x00000000, 0x8000FFFF, 0x0000FFFF),
+    REGISTER("PSC",   0x028, 0x00000000, 0x0000FFFF, 0x0000FFFF),
+    REGISTER("ARR",   0x02C, 0x0000FFFF, 0x0000FFFF, 0x0000FFFF),
+    REGISTER_END,
+};
+
+#define APB1L 0xE8, 0x90
+#define APB2  0xF0, 0x98
+const struct tim_facts tim_facts[] = {
+    {"TIM1",  0x40010000, advanced,     6, false, {25, 27, 26, 24}, 0, RCC_CLOCK_TIMY, APB2, 0},
+    {"TIM8",  0x40010400, advanced,     6, false, {44, 46, 45, 43}, 0, RCC_CLOCK_TIMY, APB2, 1},
+    {"TIM2",  0x40000000, general_32,   4, true,  {28}, 0, RCC_CLOCK_TIMX, APB1L, 0},
+    {"TIM3",  0x40000400, general_16,   4, false, {29}, 0, RCC_CLOCK_TIMX, APB1L, 1},
+    {"TIM4",  0x40000800, general_16,   4, false, {30}, 0, RCC_CLOCK_TIMX, APB1L, 2},
+    {"TIM5",  0x40000C00, general_32,   4, true,  {50}, 0, RCC_CLOCK_TIMX, APB1L, 3},
+    {"TIM6",  0x40001000, basic,        0, false, {54}, 0, RCC_CLOCK_TIMX, APB1L, 4},
+    {"TIM7",  0x40001400, basic,        0, false, {55}, 0, RCC_CLOCK_TIMX, APB1L, 5},
+    {"TIM12", 0x40001800, two_channels, 2, false, {43}, 1, RCC_CLOCK_TIMX, APB1L, 6},
+    {"TIM13", 0x40001C00, one_channel,  1, false, {44}, 1, RCC_CLOCK_TIMX, APB1L, 7},
+    {"TIM14", 0x40002000, one_channel,  1, false, {45}, 1, RCC_CLOCK_TIMX, APB1L, 8},
+    {"TIM15", 0x40014000, tim15,        2, false, {116}, 0, RCC_CLOCK_TIMY, APB2, 16},
+    {"TIM16", 0x40014400, tim16,        1, false, {117}, 0, RCC_CLOCK_TIMY, APB2, 17},
+    {"TIM17", 0x40014800, tim16,        1, false, {118}, 0, RCC_CLOCK_TIMY, APB2, 18},
+    {.name = NULL},
+};
+// clang-format on
+
+const char *const tim_names[] = {"TIM1",  "TIM2",  "TIM3",  "TIM4",  "TIM5",
+                                 "TIM6",  "TIM7",  "TIM8",  "TIM12", "TIM13",
+                                 "TIM14", "TIM15", "TIM16", "TIM17", NULL};
