@@ -172,8 +172,8 @@ static void turn_edge_aligned(struct tim *tim)
 
     move(tim, (uint32_t)(ticks_to_turn(tim) - 1));
     if (!beyond) {
-        if (!tim->down) {
-            match_range(tim, (uint32_t)tim->reload + 1, UINT32_MAX); // a compare never reached
+        if (!tim->down && tim->reload < UINT32_MAX) {
+            match_range(tim, tim->reload + 1, UINT32_MAX); // a compare never reached
         }
         overflow(tim);
     }
