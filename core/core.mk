@@ -20,11 +20,13 @@ $(FUZZ_DEVICE_OBJECTS): $(BUILD)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
-$(FUZZ_DEVICE): $(FUZZ_DEVICE_OBJECTS) | $(BUILD)/fuzz/seeds/fuzz_device_frames
-	$(CLANG) -fsanitize=fuzzer,address,undefined $^ -lsodium -o $@
+# Seeds lie where tests/fuzz/run keeps what it finds: one for each vector, and the whole session.
+FUZZ_DEVICE_SEEDS   := $(BUILD)/fuzz/found/fuzz_device_frames/session_bodies
 
-# Seeds: one file for each vector, and the whole session.
-$(BUILD)/fuzz/seeds/fuzz_device_frames: tests/fuzz/vector_seeds tests/vectors/frames.txt
-	$< tests/vectors/frames.txt $@
+$(FUZZ_DEVICE_SEEDS): tests/fuzz/device_seeds tests/vectors/frames.txt
+	$< tests/vectors/frames.txt $(@D)
+
+$(FUZZ_DEVICE): $(FUZZ_DEVICE_OBJECTS) | $(FUZZ_DEVICE_SEEDS)
+	$(CLANG) -fsanitize=fuzzer,address,undefined $^ -lsodium -o $@
 
 FUZZ_PROGRAMS += $(FUZZ_DEVICE)

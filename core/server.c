@@ -244,19 +244,17 @@ static void request_take(struct server *server, const struct ql_frame *frame)
 
 static void frame_take(struct server *server, const struct ql_frame *frame)
 {
-    bool good = true;
     if (frame->kind >= QL_KIND_REQUEST_FIRST && frame->kind <= QL_KIND_REQUEST_LAST) {
-        request_take(server, frame);
-    } else if (frame->kind >= QL_KIND_STREAM_FIRST && frame->kind <= QL_KIND_STREAM_LAST) {
-        good = update_operation(&server->update, frame->kind, frame->payload, frame->length);
-    } else {
-        good = false;
-        update_fault(&server->update);
-    }
-    if (good)
         server->frames_taken++;
-    else
+        request_take(server, frame);
+    } else if (frame->kind < QL_KIND_STREAM_FIRST || frame->kind > QL_KIND_STREAM_LAST) {
         server->frames_damaged++;
+        update_fault(&server->update);
+    } else if (update_operation(&server->update, frame->kind, frame->payload, frame->length)) {
+        server->frames_taken++;
+    } else {
+        server->frames_damaged++;
+    }
 }
 
 void server_receive(struct server *server, const uint8_t *bytes, size_t length)

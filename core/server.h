@@ -8,8 +8,10 @@
 //         while ((n = bytes from the host) > 0)
 //             server_receive(&server, bytes, n);
 //         bool more = server_run(&server);
-//         while (the IN endpoint has room && (n = server_transmit(&server, packet, 64)) > 0)
+//         while (the IN endpoint has room && (n = server_transmit(&server, packet, 64)) > 0) {
 //             send the packet; // after a last packet of 64 bytes an empty one
+//             more = true;     // room for the next answer may be what something waited for
+//         }
 //         act on server_action(&server), once what was sent has left;
 //         if (!more && no bytes from the host)
 //             wait for an interrupt;
