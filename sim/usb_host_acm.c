@@ -76,6 +76,8 @@ static void port_open(struct usb_host *host)
     host->acm_state = ACM_OPEN;
     host->notification_length = 0;
     reset_pipe(&host->acm.notify);
+    reset_pipe(&host->acm.in);
+    reset_pipe(&host->acm.out);
     send_lines(host, DTR_RTS);
     if (host->line_rate != OPEN_RATE) {
         send_line_coding(host, OPEN_RATE, class_request_done);

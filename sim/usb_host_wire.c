@@ -558,13 +558,13 @@ void usb_host_endpoint_ready(struct usb_host *host)
     uint64_t period_ns = 0;
     uint64_t at_ns;
 
+    forget_refusals(host);
     if (!wire->waiting) {
         return;
     }
     for (unsigned turn = 0; turn < TURNS; turn++) {
         if (turn_pending(host, turn)) {
             period_ns += turn_refused_ns(host, turn);
-            *turn_naked(host, turn) = false;
         }
     }
     wire->waiting = false;
