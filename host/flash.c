@@ -163,13 +163,24 @@ static void forget_plans(struct job *job)
         ql_plan_free(&job->plans[i]);
 }
 
+// Nothing was begun yet, so a board that comes back is asked again from the start.
+static int plan_on_idle_board(struct job *job)
+{
+    int result = ql_board_make_idle(&job->connection->link, job->failure);
+    if (result == 0)
+        result = plan_all(job);
+    if (result != -QL_BOARD_LOST)
+        return result;
+    job->result->reconnects++;
+    result = job->connection->reconnect(job->connection, job->failure);
+    return result == 0 ? QL_UPDATE_AGAIN : result;
+}
+
 // A board that was reset in the middle may hold anything: compare and plan again.
 static int flash_again_and_again(struct job *job)
 {
     for (;;) {
-        int result = ql_board_make_idle(&job->connection->link, job->failure);
-        if (result == 0)
-            result = plan_all(job);
+        int result = plan_on_idle_board(job);
         if (result == 0)
             result = update_all(job);
         forget_plans(job);
@@ -177,7 +188,7 @@ static int flash_again_and_again(struct job *job)
             return result;
         if (++job->result->restarts > RESTARTS_MAX) {
             ql_fail(job->failure, QL_BOARD_LOST,
-                    "the board was reset %u times in the middle of the update; what it holds is "
+                    "the board went away %u times in the middle of the update; what it holds is "
                     "unfinished",
                     job->result->restarts);
             ql_hint(job->failure, "look at its supply and its cable, then repeat the command");

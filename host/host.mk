@@ -17,7 +17,7 @@ HOST_UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/,test_image test_plan test_
 TEST_PROGRAMS     += $(HOST_UNIT_TESTS)
 
 $(HOST_UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(HOST_ASAN_LIBRARY) \
-                    $(BUILD)/asan/tests/unit/host_fake.o
+                    $(BUILD)/asan/tests/unit/fake_board.o $(BUILD)/asan/tests/unit/vectors.o
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined -o $@ $^ $(HOST_LIBRARIES) -lcmocka
 

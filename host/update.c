@@ -388,12 +388,9 @@ static int begin(struct update *update)
 static int go_on(struct update *update)
 {
     struct ql_update_progress record;
-    int result = update->connection->reconnect(update->connection, update->failure);
-    if (result != 0)
-        return result;
     if (update->connection->board.session != update->session)
         return QL_UPDATE_AGAIN;
-    result = ql_board_status(update->link, &record, update->failure);
+    const int result = ql_board_status(update->link, &record, update->failure);
     if (result != 0)
         return result;
     if (record.id == update->id && record.state == QL_UPDATE_COMPLETE) {
@@ -405,15 +402,15 @@ static int go_on(struct update *update)
     return begin(update);
 }
 
-static int go_on_patiently(struct update *update)
+static int reconnect_and_go_on(struct update *update)
 {
     int result = -QL_BOARD_LOST;
     while (result == -QL_BOARD_LOST && update->outcome->reconnects < RECONNECTS_MAX) {
         update->outcome->reconnects++;
+        result = update->connection->reconnect(update->connection, update->failure);
+        if (result != 0)
+            return result;
         result = go_on(update);
-        // Without a board there is nothing to try again: reconnect() has waited already.
-        if (result == -QL_BOARD_LOST && update->link->transport.read == NULL)
-            break;
     }
     return result;
 }
@@ -470,7 +467,7 @@ static int run(struct update *update)
         if (result == 0)
             result = step(update);
         if (result == -QL_BOARD_LOST)
-            result = go_on_patiently(update);
+            result = reconnect_and_go_on(update);
         if (result == -QL_INTERRUPTED)
             close_interrupted(update);
         if (result < 0)
@@ -489,7 +486,7 @@ int ql_update_run(struct ql_connection *connection, const struct ql_update_reque
                             .request = request,
                             .outcome = outcome,
                             .failure = failure,
-                            .id = ql_random_id()};
+                            .id = request->id != 0 ? request->id : ql_random_id()};
     int result = make_sums(&update);
     if (result != 0)
         return result;
