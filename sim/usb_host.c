@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define DEBOUNCE_NS       (100 * NS_PER_MS)
+#define BEFORE_RESET_NS   NS_PER_MS
 #define RESET_NS          (50 * NS_PER_MS)
 #define RECOVERY_NS       (50 * NS_PER_MS)
 #define ADDRESS_SETTLE_NS (10 * NS_PER_MS)
@@ -113,7 +114,15 @@ void usb_host_plug(struct usb_host *host, bool plugged)
 
 // --- Resets -------------------------------------------------------------------------------------
 
+// Between a transfer's end and a reset lies the host's software; the device gets to see the end.
 void hub_reset_port(struct usb_host *host)
+{
+    control_cancel_all(host);
+    host->hub = HUB_BEFORE_RESET;
+    event_arm_in(host->machine, &host->hub_timer, BEFORE_RESET_NS);
+}
+
+static void start_reset(struct usb_host *host)
 {
     wire_stop(host);
     control_cancel_all(host);
@@ -151,7 +160,10 @@ static void hub_timer_fire(void *context)
     switch (host->hub) {
     case HUB_DEBOUNCE:
         host->second_reset = false;
-        hub_reset_port(host);
+        start_reset(host);
+        break;
+    case HUB_BEFORE_RESET:
+        start_reset(host);
         break;
     case HUB_RESET:
         host->hub = HUB_RECOVERY;

@@ -77,6 +77,7 @@ struct wire {
 enum hub_state {
     HUB_EMPTY,
     HUB_DEBOUNCE,
+    HUB_BEFORE_RESET,
     HUB_RESET,
     HUB_RECOVERY,
     HUB_ADDRESS_SETTLES,
@@ -156,7 +157,7 @@ bool control_busy(const struct usb_host *host);
 
 // usb_host.c
 void hub_port_failed(struct usb_host *host, const char *what); // resets and tries again, 4 times
-void hub_reset_port(struct usb_host *host);
+void hub_reset_port(struct usb_host *host);                    // a little later
 void hub_settle_address(struct usb_host *host);
 
 // usb_host_enumerate.c
