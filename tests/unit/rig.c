@@ -37,6 +37,10 @@ void rig_sha256(const uint8_t *bytes, size_t length, uint8_t digest[32])
     crypto_hash_sha256(digest, bytes, length);
 }
 
+enum {
+    RING_SIZE = QL_PAYLOAD_MAX + 131072,
+};
+
 static const struct server_facts rig_facts = {
     .board_name = "h750_w25q128",
     .version = "0.1.0",
@@ -60,7 +64,7 @@ void rig_restart(struct rig *rig)
         .nor = &rig->nor,
         .sha256 = &rig->sha256,
         .ring = rig->ring,
-        .ring_size = sizeof rig->ring,
+        .ring_size = RING_SIZE,
     };
     server_init(&rig->server, &config);
     ql_frame_decoder_init(&rig->decoder);
@@ -72,6 +76,7 @@ void rig_create(struct rig *rig, uint32_t size)
 {
     memset(rig, 0, sizeof *rig);
     fake_nor_create(&rig->fake, size);
+    rig->ring = malloc(RING_SIZE);
     rig->fake.allowed_first = 0x100000;
     rig->facts = rig_facts;
     rig->sha256 = (struct sha256_service){NULL, hash_begin, hash_update, hash_finish};
@@ -82,6 +87,7 @@ void rig_create(struct rig *rig, uint32_t size)
 void rig_destroy(struct rig *rig)
 {
     fake_nor_destroy(&rig->fake);
+    free(rig->ring);
 }
 
 void rig_receive(struct rig *rig, const uint8_t *bytes, size_t length)

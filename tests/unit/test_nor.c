@@ -313,6 +313,20 @@ static void protection_is_taken_away_and_other_bits_stay(void **state)
     assert_int_equal(nor.status[0], 0xA0);
 }
 
+static void protection_is_taken_away_where_01h_writes_both_registers(void **state)
+{
+    (void)state;
+    fake.jedec_id[0] = 0x01;
+    fake.sfdp[0x80 + 56 + 2] = 0x5D; // QER 101b
+    fake.status[0] = 0x9C;
+    fake.quad_fixed = false;
+    assert_int_equal(nor_start(&nor), 0);
+    assert_int_equal(unprotect(), 0);
+    assert_int_equal(fake.status[0], 0x80);
+    assert_int_equal(fake.status[1], 0x02);
+    assert_int_equal(fake.status_writes, 1);
+}
+
 static void protection_that_stays_is_told(void **state)
 {
     (void)state;
@@ -375,6 +389,7 @@ int main(void)
         NOR_TEST(an_erase_that_does_not_end_is_told_in_time),
         NOR_TEST(a_write_enable_that_is_not_taken_is_noticed),
         NOR_TEST(protection_is_taken_away_and_other_bits_stay),
+        NOR_TEST(protection_is_taken_away_where_01h_writes_both_registers),
         NOR_TEST(protection_that_stays_is_told),
         NOR_TEST(individual_locks_are_opened),
         cmocka_unit_test(blank_is_all_ff),

@@ -288,6 +288,20 @@ static void one_long_request_at_a_time(void **state)
     assert_int_equal(ql_load_u16(frame.payload), 0);
 }
 
+static void a_repetition_of_what_is_under_way_is_not_answered_twice(void **state)
+{
+    (void)state;
+    uint8_t hash[8] = {0, 0, 0x10, 0x90, 0, 0, 8, 0};
+    rig_receive_frame(&rig, 0x05, 1, hash, 8);
+    assert_true(server_run(&rig.server));
+    rig_receive_frame(&rig, 0x05, 1, hash, 8);
+    rig_run(&rig);
+    struct ql_frame frame = rig_next(&rig);
+    assert_int_equal(frame.kind, 0x85);
+    assert_int_equal(ql_load_u16(frame.payload), 0);
+    assert_int_equal(rig_next(&rig).kind, 0);
+}
+
 static void every_wrong_length_is_a_bad_request(void **state)
 {
     (void)state;
@@ -479,6 +493,7 @@ int main(void)
         SERVER_TEST(sectors_of_a_mebibyte),
         SERVER_TEST(another_request_while_sectors_is_under_way),
         SERVER_TEST(one_long_request_at_a_time),
+        SERVER_TEST(a_repetition_of_what_is_under_way_is_not_answered_twice),
         SERVER_TEST(every_wrong_length_is_a_bad_request),
         SERVER_TEST(every_unknown_kind_is_answered_or_counted),
         SERVER_TEST(damaged_vectors_have_no_effect),

@@ -218,30 +218,52 @@ static void more_than_the_window_is_dropped_and_may_come_again(void **state)
     assert_int_equal(rig_word(&record, 8 + 20), 1);
 }
 
-// Operations of changing size go round the ring many times.
+// Operations of changing size go round the ring many times, and end at each possible distance from
+// its end. ERASEs of the blank last sector are the smallest ones.
 static void the_ring_keeps_every_byte(void **state)
 {
     (void)state;
+    const uint32_t written = sizeof image - 4096;
+    memset(image + written, 0xFF, 4096);
     assert_int_equal(rig_begin(&rig, ID, AT, image, sizeof image, 0), 0);
     uint32_t number = 0, at = 0, waiting = 0, executed = 0;
-    static uint32_t sizes[4096];
-    while (at < sizeof image) {
-        uint32_t length = 256 * (1 + number * 7 % 16);
-        if (length > sizeof image - at)
-            length = sizeof image - at;
+    static uint32_t sizes[8192];
+    while (at < written) {
+        uint32_t length = number % 3 == 0 ? 0 : 256 * (1 + number * 7 % 16);
+        if (length > written - at)
+            length = written - at;
         while (waiting + length + 16 > 131072) {
             struct ql_frame progress = rig_wait(&rig, 0xC0, 1000);
             assert_int_equal(rig_word(&progress, 20), 0);
             for (; executed < rig_word(&progress, 16); executed++)
                 waiting -= sizes[executed];
         }
-        rig_write(&rig, ID, number, AT + at, image + at, length);
+        if (length == 0)
+            rig_erase(&rig, ID, number, AT + written, 4096);
+        else
+            rig_write(&rig, ID, number, AT + at, image + at, length);
         sizes[number++] = length + 16;
         waiting += length + 16;
         at += length;
     }
     assert_int_equal(rig_end(&rig, ID, number, 5000), 0);
     assert_memory_equal(chip_at(AT), image, sizeof image);
+}
+
+// The ring has 135184 bytes. After an ERASE (16), 31 WRITEs of 4096 (4112 each) and one of 3584
+// (3600) 4096 bytes are left at its end: 16 too few for the next WRITE.
+static void an_operation_that_misses_the_rings_end_by_16_bytes_goes_to_its_start(void **state)
+{
+    (void)state;
+    rig.fake.array[0x100000] = 0;
+    assert_int_equal(rig_begin(&rig, ID, AT, image, 31 * 4096 + 3584 + 4096, 0), 0);
+    rig_erase(&rig, ID, 0, AT, 4096);
+    for (uint32_t i = 0; i < 31; i++)
+        rig_write(&rig, ID, 1 + i, AT + i * 4096, image + i * 4096, 4096);
+    rig_run_ms(&rig, 80);
+    rig_write(&rig, ID, 32, AT + 31 * 4096, image + 31 * 4096, 3584);
+    rig_write(&rig, ID, 33, AT + 31 * 4096 + 3584, image + 31 * 4096 + 3584, 4096);
+    assert_int_equal(rig_end(&rig, ID, 34, 1000), 0);
 }
 
 static void resumes_after_the_cable_was_away(void **state)
@@ -490,6 +512,23 @@ static void protection_is_taken_away_first(void **state)
     assert_int_equal(rig.fake.status[0], 0);
 }
 
+static void a_new_update_goes_on_taking_protection_away(void **state)
+{
+    (void)state;
+    rig.fake.status[0] = 0x1C;
+    rig.fake.status[1] = 0x42;
+    rig_restart(&rig);
+    rig.fake.array[0x100000] = 0;
+    assert_int_equal(rig_begin(&rig, ID, AT, image, 0x1000, 0), 0);
+    rig_run_ms(&rig, 5);
+    assert_true(fake_nor_is_busy(&rig.fake));
+    assert_int_equal(rig_begin(&rig, ID + 1, AT, image, 0x1000, 0), 0);
+    rig_erase(&rig, ID + 1, 0, AT, 0x1000);
+    rig_write(&rig, ID + 1, 1, AT, image, 4096);
+    assert_int_equal(rig_end(&rig, ID + 1, 2, 1000), 0);
+    assert_int_equal(rig.fake.status[1], 0x02);
+}
+
 static void protection_that_stays_fails_the_update(void **state)
 {
     (void)state;
@@ -570,6 +609,7 @@ int main(void)
         UPDATE_TEST(a_damaged_frame_counts_as_a_fault),
         UPDATE_TEST(more_than_the_window_is_dropped_and_may_come_again),
         UPDATE_TEST(the_ring_keeps_every_byte),
+        UPDATE_TEST(an_operation_that_misses_the_rings_end_by_16_bytes_goes_to_its_start),
         UPDATE_TEST(resumes_after_the_cable_was_away),
         UPDATE_TEST(a_new_update_closes_the_old_one),
         UPDATE_TEST(a_refused_begin_leaves_the_open_update),
@@ -584,6 +624,7 @@ int main(void)
         UPDATE_TEST(end_before_all_operations_is_incomplete),
         UPDATE_TEST(abort_ends_the_update_and_the_chip_is_free_again),
         UPDATE_TEST(protection_is_taken_away_first),
+        UPDATE_TEST(a_new_update_goes_on_taking_protection_away),
         UPDATE_TEST(protection_that_stays_fails_the_update),
         UPDATE_TEST(progress_comes_every_250_ms_and_every_16_kib),
         UPDATE_TEST(the_board_answers_while_it_verifies),
