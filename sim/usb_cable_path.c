@@ -19,8 +19,8 @@ static bool fill_address(struct sockaddr_un *address, const char *path, char *er
     memset(address, 0, sizeof(*address));
     address->sun_family = AF_UNIX;
     if (path[0] == '\0' || strlen(path) >= sizeof(address->sun_path)) {
-        snprintf(error, error_size, "The socket path \"%s\" must have 1 to %zu characters.", path,
-                 sizeof(address->sun_path) - 1);
+        snprintf(error, error_size, "A socket path has 1 to %zu characters, not %zu.",
+                 sizeof(address->sun_path) - 1, strlen(path));
         return false;
     }
     strcpy(address->sun_path, path);
