@@ -4,5 +4,23 @@
 SIM_MACHINE_OBJECTS := $(addprefix sim/,machine.o machine_time.o machine_report.o machine_watch.o)
 SIM_MACHINE_ASAN    := $(addprefix $(BUILD)/asan/,$(SIM_MACHINE_OBJECTS))
 
+# The core complex.
+SIM_CORE_OBJECTS := $(addprefix sim/,core.o core_run.o cpu_unicorn.o cpu_unicorn_pc.o nvic.o \
+                    nvic_registers.o systick.o mpu.o l1_cache.o debug_units.o symbols.o loader.o)
+SIM_CORE_ASAN    := $(addprefix $(BUILD)/asan/,$(SIM_CORE_OBJECTS))
+SIM_LIBRARIES    := -lunicorn -lelf -ldl
+
 # The models' tests: each fragment names its own programs and objects.
 include $(wildcard sim/models_*.mk)
+
+# Guest programs for the core's tests.
+SIM_GUESTS := $(BUILD)/arm/tests/model/guest/core.elf
+
+$(BUILD)/arm/tests/model/guest/%.elf: $(BUILD)/arm/tests/model/guest/%.o tests/model/guest/guest.ld
+	$(ARM)gcc $(ARM_CPU) -nostdlib -nostartfiles -T tests/model/guest/guest.ld $< -lgcc -o $@
+
+$(BUILD)/asan/tests/model/test_core: $(BUILD)/asan/tests/model/test_core.o $(SIM_CORE_ASAN) \
+                                     $(SIM_MACHINE_ASAN) | $(SIM_GUESTS)
+	$(CLANG) $(ASAN_CFLAGS) $^ -lcmocka $(SIM_LIBRARIES) -o $@
+
+TEST_PROGRAMS += $(BUILD)/asan/tests/model/test_core
