@@ -254,14 +254,16 @@ static void timed_out(void *context)
 void quadspi_map_clock_changed(struct quadspi *quadspi)
 {
     struct nor_frame frame;
+    bool gate_open;
 
     if (!quadspi->mapped) {
         return;
     }
-    if (quadspi->kernel_hz == 0 || !rcc_gate_open(quadspi->rcc, 0xD4, 14)) {
+    gate_open = rcc_gate_open(quadspi->rcc, 0xD4, 14);
+    if (!gate_open || quadspi->kernel_hz == 0) {
         snprintf(quadspi->map_refusal, sizeof(quadspi->map_refusal), "%s",
-                 quadspi->kernel_hz == 0 ? "the kernel clock was stopped while the chip is mapped"
-                                         : "QSPIEN was cleared while the chip is mapped");
+                 gate_open ? "the kernel clock was stopped while the chip is mapped"
+                           : "QSPIEN was cleared while the chip is mapped");
         refuse(quadspi);
         return;
     }

@@ -2,10 +2,15 @@
 
 NOR_OBJECTS := nor_chip nor_command nor_decode nor_judge nor_models nor_operation nor_store \
                nor_w25q128jv
+QUADSPI_OBJECTS := h750_quadspi h750_quadspi_map h750_quadspi_transfer h750_quadspi_wires
 NOR_ASAN := $(NOR_OBJECTS:%=$(BUILD)/asan/sim/%.o)
+QUADSPI_ASAN := $(QUADSPI_OBJECTS:%=$(BUILD)/asan/sim/%.o)
 
-TEST_PROGRAMS += $(BUILD)/asan/tests/model/test_nor_chip
+NOR_TESTS := $(BUILD)/asan/tests/model/test_nor_chip $(BUILD)/asan/tests/model/test_quadspi
+TEST_PROGRAMS += $(NOR_TESTS)
 
-$(BUILD)/asan/tests/model/test_nor_chip: $(BUILD)/asan/tests/model/test_nor_chip.o $(NOR_ASAN) \
-                                         $$(SIM_MACHINE_ASAN)
-	$(CLANG) $(ASAN_CFLAGS) $^ -lcmocka -o $@
+$(BUILD)/asan/tests/model/test_nor_chip: $(NOR_ASAN)
+$(BUILD)/asan/tests/model/test_quadspi: $(NOR_ASAN) $(QUADSPI_ASAN) $$(SIM_PERIPHERAL_ASAN)
+
+$(NOR_TESTS): %: %.o $$(SIM_MACHINE_ASAN)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -o $@
