@@ -142,7 +142,7 @@ static void check_pull_up(struct otg *otg)
 {
     check_clock(otg);
     check_pins(otg);
-    if (otg->board.usb33_ready != NULL && !otg->board.usb33_ready(otg->board.context)) {
+    if (!otg_supplied(otg)) {
         machine_violation(otg->machine, otg->name,
                           "pull-up on without USB supply: PWR_CR3.USB33DEN must be set and "
                           "USB33RDY awaited");

@@ -301,6 +301,14 @@ static uint32_t control_bits(unsigned number, uint32_t old, uint32_t value, uint
     return control;
 }
 
+// EPENA written back by a read-modify-write of an enabled endpoint begins nothing new, unless a new
+// size and CNAK say so.
+static bool is_arming(uint32_t control, uint32_t value, bool size_written)
+{
+    return value & EPCTL_EPENA &&
+           (!(control & EPCTL_EPENA) || (value & EPCTL_CNAK && size_written));
+}
+
 void otg_in_control_write(struct otg *otg, unsigned number, uint32_t value)
 {
     struct otg_in_endpoint *in = &otg->in[number];
@@ -323,7 +331,7 @@ void otg_in_control_write(struct otg *otg, unsigned number, uint32_t value)
         in->control &= ~EPCTL_EPENA;
         in->interrupts |= EPINT_EPDISD;
         in->in_flight = false;
-    } else if (value & EPCTL_EPENA && (!(in->control & EPCTL_EPENA) || in->size_written)) {
+    } else if (is_arming(in->control, value, in->size_written)) {
         arm_in(otg, number);
     }
     otg_ready(otg);
@@ -349,7 +357,7 @@ void otg_out_control_write(struct otg *otg, unsigned number, uint32_t value)
     if (value & EPCTL_EPDIS && out->control & EPCTL_EPENA && number != 0) {
         out->control &= ~EPCTL_EPENA;
         out->interrupts |= EPINT_EPDISD;
-    } else if (value & EPCTL_EPENA && (!(out->control & EPCTL_EPENA) || out->size_written)) {
+    } else if (is_arming(out->control, value, out->size_written)) {
         arm_out(otg, number);
     }
     otg_ready(otg);

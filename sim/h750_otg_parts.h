@@ -186,6 +186,7 @@ uint32_t otg_rx_pop_status(struct otg *otg);
 uint32_t otg_rx_pop_word(struct otg *otg);
 
 // h750_otg_wire.c
+bool otg_supplied(struct otg *otg); // PWR_CR3.USB33RDY
 void otg_wire_init(struct otg *otg);
 void otg_line_idle(struct otg *otg); // nothing comes any more: suspend follows
 

@@ -15,24 +15,31 @@
 
 #define RCC_AHB1ENR     0x580244D8u
 #define RCC_AHB1LPENR   0x58024500u
+#define PWR_CR3         0x5802480Cu
+#define CR3_USB33RDY    (1u << 26)
 #define REQUEST_ADDRESS 5
 #define SETUP_WORDS     3u // status and two words of data
 #define IDLE_NS         (3 * NS_PER_MS)
 
 // --- May the core answer at all -----------------------------------------------------------------
 
-static uint32_t rcc_register(struct otg *otg, uint32_t address, uint32_t otherwise)
+static uint32_t register_of(struct otg *otg, uint32_t address)
 {
     uint32_t value;
 
-    return machine_bus_read(otg->machine, address, 4, &value) ? value : otherwise;
+    return machine_bus_read(otg->machine, address, 4, &value) ? value : 0;
+}
+
+bool otg_supplied(struct otg *otg)
+{
+    return (register_of(otg, PWR_CR3) & CR3_USB33RDY) != 0;
 }
 
 // In WFI the core's clock runs on only if its LPEN bit is set and that of the absent ULPI is not.
 static bool clocked_in_sleep(struct otg *otg)
 {
     unsigned bit = otg->core == OTG_CORE_OTG1_HS ? 25 : 27;
-    uint32_t lpenr = rcc_register(otg, RCC_AHB1LPENR, 1u << bit);
+    uint32_t lpenr = register_of(otg, RCC_AHB1LPENR);
     bool ulpi = (lpenr >> (bit + 1)) & 1;
 
     if (((lpenr >> bit) & 1) && !ulpi) {
@@ -56,12 +63,12 @@ static bool clocked(struct otg *otg)
     if (!otg->attached || otg->pcgcctl & PCGCCTL_STPPCLK) {
         return false;
     }
-    if (otg->board.usb33_ready != NULL && !otg->board.usb33_ready(otg->board.context)) {
+    if (!otg_supplied(otg)) {
         machine_violation(otg->machine, otg->name,
                           "USB supply switched off (PWR_CR3.USB33DEN) while the pull-up is on");
         return false;
     }
-    if (!((rcc_register(otg, RCC_AHB1ENR, 1u << bit) >> bit) & 1)) {
+    if (!((register_of(otg, RCC_AHB1ENR) >> bit) & 1)) {
         return false;
     }
     return otg->board.cpu_sleeping == NULL || !otg->board.cpu_sleeping(otg->board.context) ||

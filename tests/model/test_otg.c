@@ -142,19 +142,19 @@ struct bench {
 
 static uint32_t rcc_read(void *context, uint32_t offset, unsigned size)
 {
+    struct bench *bench = context;
+
     (void)size;
-    return ((struct bench *)context)->rcc_words[offset / 4];
+    if (offset == 0x40C) { // PWR_CR3
+        return bench->usb33 ? 1u << 26 : 0;
+    }
+    return offset < sizeof(bench->rcc_words) ? bench->rcc_words[offset / 4] : 0;
 }
 
 static void rcc_write(void *context, uint32_t offset, unsigned size, uint32_t value)
 {
     (void)size;
     ((struct bench *)context)->rcc_words[offset / 4] = value;
-}
-
-static bool usb33_ready(void *context)
-{
-    return ((struct bench *)context)->usb33;
 }
 
 static bool cpu_sleeping(void *context)
@@ -179,13 +179,10 @@ static void on_violation(void *context, const char *device, const char *text)
 static int set_up(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
-    struct otg_board board = {.context = bench,
-                              .usb33_ready = usb33_ready,
-                              .cpu_sleeping = cpu_sleeping,
-                              .vbus = vbus_moved};
+    struct otg_board board = {.context = bench, .cpu_sleeping = cpu_sleeping, .vbus = vbus_moved};
     struct device rcc = {.name = "RCC",
                          .base = 0x58024400,
-                         .size = 0x400,
+                         .size = 0x800, // and PWR behind it
                          .context = bench,
                          .read = rcc_read,
                          .write = rcc_write};
@@ -608,6 +605,23 @@ static void test_unit_reset_detaches(void **state)
     assert_int_equal(get(bench, GCCFG), 0);
 }
 
+static void test_second_core(void **state)
+{
+    struct bench *bench = *state;
+    struct otg_board board = {0};
+    struct otg *other =
+        otg_create(bench->machine, &bench->rcc, &bench->gpio, OTG_CORE_OTG1_HS, &board);
+    uint32_t value;
+
+    assert_true(machine_bus_read(bench->machine, 0x40040000 + CID, 4, &value));
+    assert_int_equal(value, 0x2300);
+    assert_true(machine_bus_write(bench->machine, 0x40040000 + GAHBCFG, 4, 1));
+    assert_true(machine_bus_write(bench->machine, 0x40040000 + GINTMSK, 4, 1u << 26)); // PTXFE
+    assert_true(machine_irq_level(bench->machine, 77));
+    assert_false(machine_irq_level(bench->machine, IRQ));
+    free(other);
+}
+
 static void test_host_mode_is_refused(void **state)
 {
     struct bench *bench = *state;
@@ -848,6 +862,22 @@ static void test_nak_and_disable_in(void **state)
     arm_in(bench, 1, (const uint8_t *)"new!", 4, 1);
     assert_int_equal(token_in(bench, 0, 1, data, &length, &data1), USB_ACK);
     assert_memory_equal(data, "new!", 4);
+    assert_string_equal(bench->violation, "");
+}
+
+static void test_read_modify_write_keeps_the_transfer(void **state)
+{
+    static const uint8_t bytes[64];
+    struct bench *bench = *state;
+
+    configure(bench);
+    assert_int_equal(token_out(bench, 0, 1, bytes, 10, false), USB_ACK); // ends it, NAK is set
+    set(bench, DOEPCTL(1), get(bench, DOEPCTL(1)) | SNAK);
+    assert_int_equal(get(bench, DOEPTSIZ(1)), 54);
+    set(bench, GRSTCTL, 1u << 4); // as behind a bus reset
+    assert_int_equal(get(bench, DOEPCTL(1)) >> 31, 1);
+    set(bench, DOEPTSIZ(1), 0);
+    set(bench, DOEPCTL(1), get(bench, DOEPCTL(1)) | STALL);
     assert_string_equal(bench->violation, "");
 }
 
@@ -1312,6 +1342,7 @@ int main(void)
         TEST(test_soft_reset_without_clock),
         TEST(test_vbus_sensing),
         TEST(test_unit_reset_detaches),
+        TEST(test_second_core),
         TEST(test_host_mode_is_refused),
         TEST(test_setup_sequence),
         TEST(test_setup_needs_room),
@@ -1324,6 +1355,7 @@ int main(void)
         TEST(test_in_without_acknowledge_repeats),
         TEST(test_trailing_empty_packet),
         TEST(test_nak_and_disable_in),
+        TEST(test_read_modify_write_keeps_the_transfer),
         TEST(test_txfe_interrupt),
         TEST(test_stall_and_toggle),
         TEST(test_global_out_nak),
