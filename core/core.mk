@@ -11,6 +11,17 @@ $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(UNIT_OBJECT
 
 TEST_PROGRAMS += $(UNIT_TESTS)
 
+# The driver on the virtual board's chip, which knows nothing of it.
+UNIT_ON_MODEL         := $(BUILD)/tests/unit/test_nor_on_model
+UNIT_ON_MODEL_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,core/nor.c core/nor_table.c core/sfdp.c)
+
+$(UNIT_ON_MODEL): $(BUILD)/asan/tests/unit/test_nor_on_model.o $(UNIT_ON_MODEL_OBJECTS) \
+                  $$(NOR_ASAN) $$(SIM_MACHINE_ASAN)
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -o $@
+
+TEST_PROGRAMS += $(UNIT_ON_MODEL)
+
 # The device's side of the line under libFuzzer, with the vectors as seeds.
 FUZZ_DEVICE         := $(BUILD)/fuzz/fuzz_device_frames
 FUZZ_DEVICE_SOURCES := $(ABI_SOURCES) $(CORE_SOURCES) tests/unit/fake_nor.c tests/fuzz/fuzz_device_frames.c

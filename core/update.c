@@ -163,9 +163,12 @@ static struct outcome begin_check(const struct update *update, const uint8_t *pa
     return boot_check(address, stack, entry, address + length);
 }
 
+// The cable may have gone between the last operation and the answer to END: then the update that
+// the host comes back to is complete already, and its END only has to be answered.
 static bool begin_resumes(const struct update *update, const uint8_t *payload)
 {
-    return update_is_open(update) && ql_load_u32(payload + QL_BEGIN_ID) == update->id &&
+    return (update_is_open(update) || update->state == QL_UPDATE_COMPLETE) &&
+           ql_load_u32(payload + QL_BEGIN_ID) == update->id &&
            ql_load_u32(payload + QL_BEGIN_ADDRESS) == update->address &&
            ql_load_u32(payload + QL_BEGIN_LENGTH) == update->length &&
            ql_load_u32(payload + QL_BEGIN_FLAGS) == update->flags &&

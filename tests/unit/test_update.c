@@ -288,6 +288,25 @@ static void resumes_after_the_cable_was_away(void **state)
     assert_int_equal(rig.fake.erases, 2);
 }
 
+static void resumes_after_the_answer_to_end_was_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_begin(&rig, ID, AT, image, 0x1000, 1), 0);
+    rig_write(&rig, ID, 0, AT, image, 4096);
+    assert_int_equal(rig_end(&rig, ID, 1, 1000), 0);
+    server_line_reset(&rig.server);
+    assert_int_equal(rig_begin(&rig, ID, AT, image, 0x1000, 1), 0);
+    struct ql_frame record = status();
+    assert_int_equal(record.payload[8 + 4], 3);
+    assert_int_equal(rig_word(&record, 8 + 12), 1);
+    assert_int_equal(rig_end(&rig, ID, 1, 0), 0);
+    // Another id is another update.
+    assert_int_equal(rig_begin(&rig, ID + 1, AT, image, 0x1000, 1), 0);
+    record = status();
+    assert_int_equal(record.payload[8 + 4], 1);
+    assert_int_equal(rig_word(&record, 8 + 12), 0);
+}
+
 static void a_new_update_closes_the_old_one(void **state)
 {
     (void)state;
@@ -611,6 +630,7 @@ int main(void)
         UPDATE_TEST(the_ring_keeps_every_byte),
         UPDATE_TEST(an_operation_that_misses_the_rings_end_by_16_bytes_goes_to_its_start),
         UPDATE_TEST(resumes_after_the_cable_was_away),
+        UPDATE_TEST(resumes_after_the_answer_to_end_was_lost),
         UPDATE_TEST(a_new_update_closes_the_old_one),
         UPDATE_TEST(a_refused_begin_leaves_the_open_update),
         UPDATE_TEST(what_begin_refuses),
