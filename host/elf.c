@@ -7,7 +7,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/image.h"
 
-#include <libelf.h>
+#include <gelf.h>
 
 static int fail_damaged(struct ql_failure *failure, const char *name, const char *what)
 {
@@ -69,26 +69,26 @@ static int check_identity(const char *name, const uint8_t *bytes, size_t size,
 }
 
 // How many bytes at the segment's start are the ELF file's own headers and padding.
-static uint32_t header_bytes(Elf *elf, const Elf32_Phdr *segment)
+static uint32_t header_bytes(Elf *elf, const GElf_Phdr *segment)
 {
     if (segment->p_offset >= sizeof(Elf32_Ehdr))
         return 0;
     uint32_t lowest = UINT32_MAX;
     for (Elf_Scn *scan = elf_nextscn(elf, NULL); scan != NULL; scan = elf_nextscn(elf, scan)) {
-        const Elf32_Shdr *section = elf32_getshdr(scan);
-        if (section == NULL || (section->sh_flags & SHF_ALLOC) == 0 ||
-            section->sh_type == SHT_NOBITS || section->sh_size == 0)
+        GElf_Shdr section;
+        if (gelf_getshdr(scan, &section) == NULL || (section.sh_flags & SHF_ALLOC) == 0 ||
+            section.sh_type == SHT_NOBITS || section.sh_size == 0)
             continue;
-        if (section->sh_offset >= segment->p_offset &&
-            section->sh_offset - segment->p_offset < segment->p_filesz &&
-            section->sh_offset - segment->p_offset < lowest)
-            lowest = section->sh_offset - segment->p_offset;
+        if (section.sh_offset >= segment->p_offset &&
+            section.sh_offset - segment->p_offset < segment->p_filesz &&
+            section.sh_offset - segment->p_offset < lowest)
+            lowest = (uint32_t)(section.sh_offset - segment->p_offset);
     }
     return lowest == UINT32_MAX ? 0 : lowest;
 }
 
 static int read_segment(struct ql_image *image, Elf *elf, const char *name, const uint8_t *bytes,
-                        size_t size, const Elf32_Phdr *segment, struct ql_failure *failure)
+                        size_t size, const GElf_Phdr *segment, struct ql_failure *failure)
 {
     if (segment->p_type != PT_LOAD || segment->p_filesz == 0)
         return 0;
@@ -96,13 +96,13 @@ static int read_segment(struct ql_image *image, Elf *elf, const char *name, cons
         ql_fail(failure, QL_IMAGE_DAMAGED,
                 "%s is truncated: the segment for 0x%08X needs the "
                 "file's bytes up to %llu, but it has only %zu",
-                name, segment->p_paddr, (unsigned long long)segment->p_offset + segment->p_filesz,
-                size);
+                name, (uint32_t)segment->p_paddr,
+                (unsigned long long)(segment->p_offset + segment->p_filesz), size);
         ql_hint(failure, "copy or build the file again");
         return -QL_IMAGE_DAMAGED;
     }
     const uint32_t skipped = header_bytes(elf, segment);
-    return ql_image_add(image, name, (uint64_t)segment->p_paddr + skipped,
+    return ql_image_add(image, name, segment->p_paddr + skipped,
                         bytes + segment->p_offset + skipped, segment->p_filesz - skipped, failure);
 }
 
@@ -110,16 +110,18 @@ static int read_segments(struct ql_image *image, Elf *elf, const char *name, con
                          size_t size, struct ql_failure *failure)
 {
     const Elf32_Ehdr *header = elf32_getehdr(elf);
-    size_t count = 0;
-    if (header == NULL || elf_getphdrnum(elf, &count) != 0)
+    if (header == NULL)
         return fail_damaged(failure, name, "its ELF header makes no sense");
+    // libelf cuts the table short when the file is; so the header is asked, not libelf.
+    const size_t count = header->e_phnum;
     if ((uint64_t)header->e_phoff + (uint64_t)count * sizeof(Elf32_Phdr) > size)
         return fail_damaged(failure, name, "its program headers lie behind the end of the file");
-    const Elf32_Phdr *segments = count > 0 ? elf32_getphdr(elf) : NULL;
-    if (count > 0 && segments == NULL)
-        return fail_damaged(failure, name, "its program headers cannot be read");
     for (size_t i = 0; i < count; i++) {
-        const int result = read_segment(image, elf, name, bytes, size, &segments[i], failure);
+        // gelf copies it: in the file it may lie at any address.
+        GElf_Phdr segment;
+        if (gelf_getphdr(elf, (int)i, &segment) == NULL)
+            return fail_damaged(failure, name, "its program headers cannot be read");
+        const int result = read_segment(image, elf, name, bytes, size, &segment, failure);
         if (result != 0)
             return result;
     }

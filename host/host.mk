@@ -30,6 +30,8 @@ $(BUILD)/fuzz/host/%.o: %.c
 	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
 $(HOST_FUZZ_TARGETS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/host/tests/fuzz/%.o \
-                      $(patsubst %.c,$(BUILD)/fuzz/host/%.o,$(HOST_LIBRARY_SOURCES))
+                      $(patsubst %.c,$(BUILD)/fuzz/host/%.o,$(HOST_LIBRARY_SOURCES)) \
+                      | tests/fuzz/host_seeds
 	@mkdir -p $(@D)
+	tests/fuzz/host_seeds $* $(BUILD)/fuzz/found/$*
 	$(CLANG) -fsanitize=address,undefined,fuzzer -o $@ $^ $(HOST_LIBRARIES)

@@ -201,6 +201,7 @@ static void test_info_that_makes_no_sense(void **state)
     assert_false(ql_board_parse_info(&board, (const uint8_t *)"\x01\x05zzz", 5));
     assert_false(ql_board_parse_info(&board, (const uint8_t *)"\x04\x02zz", 4));
     assert_false(ql_board_parse_info(&board, (const uint8_t *)"\x04\x04\xFF\xFF\xFF\xFF", 6));
+    board = (struct ql_board){0};
     assert_true(ql_board_parse_info(&board,
                                     (const uint8_t *)"\xF0\x02zz\x01\x03"
                                                      "a\nb",
