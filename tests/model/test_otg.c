@@ -688,6 +688,30 @@ static void test_setup_needs_room(void **state)
     assert_int_equal(setup(bench, 0, get_device), USB_NO_ANSWER);
 }
 
+static void test_setup_room_may_be_given_while_enabled(void **state)
+{
+    struct bench *bench = *state;
+
+    bring_up(bench);
+    assert_int_equal(setup(bench, 0, get_device), USB_ACK);
+    arm_out(bench, 0, 64, 1);
+    set(bench, DOEPTSIZ(0), get(bench, DOEPTSIZ(0)) | 3u << 29);
+    assert_int_equal(get(bench, DOEPTSIZ(0)), 3u << 29 | 1u << 19 | 64);
+    assert_string_equal(bench->violation, "");
+}
+
+static void test_flags_are_cleared_one_by_one(void **state)
+{
+    struct bench *bench = *state;
+
+    core_init(bench);
+    pull_up(bench, true);
+    bench->port->bus_reset(bench->port->context);
+    bench->port->start_of_frame(bench->port->context, 1);
+    set(bench, GINTSTS, 1u << 12); // USBRST
+    assert_int_equal(get(bench, GINTSTS) & (3u << 12 | 8), 1u << 13 | 8);
+}
+
 static void test_stall_ends_with_setup(void **state)
 {
     struct bench *bench = *state;
@@ -1346,6 +1370,8 @@ int main(void)
         TEST(test_host_mode_is_refused),
         TEST(test_setup_sequence),
         TEST(test_setup_needs_room),
+        TEST(test_setup_room_may_be_given_while_enabled),
+        TEST(test_flags_are_cleared_one_by_one),
         TEST(test_stall_ends_with_setup),
         TEST(test_wrong_turnaround),
         TEST(test_turnaround_of_slow_bus),

@@ -525,16 +525,20 @@ static void test_halted_endpoint_is_cleared(void **state)
     struct fake_device *device = bench->device;
 
     enumerate_and_open(bench);
+    fake_device_send(device, bench->host, "1", 1); // the next ones would be DATA1
+    usb_host_send(bench->host, (const uint8_t *)"1", 1);
+    machine_advance(bench->machine, 5 * NS_PER_MS);
     device->stalls_in = true;
     fake_device_send(device, bench->host, "abc", 3);
     machine_advance(bench->machine, 5 * NS_PER_MS);
     assert_memory_equal(device->log[device->log_count - 1].setup, "\x02\x01\0\0\x81\0\0\0", 8);
-    assert_int_equal(bench->received_count, 3);
+    assert_int_equal(bench->received_count, 4);
     device->stalls_out = true;
     usb_host_send(bench->host, (const uint8_t *)"d", 1);
     machine_advance(bench->machine, 5 * NS_PER_MS);
     assert_memory_equal(device->log[device->log_count - 1].setup, "\x02\x01\0\0\x01\0\0\0", 8);
-    assert_int_equal(device->out_count, 1);
+    assert_int_equal(device->out_count, 2);
+    assert_string_equal(bench->violation, "");
 }
 
 // --- Coming and going ---------------------------------------------------------------------------
