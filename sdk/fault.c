@@ -110,6 +110,10 @@ void ql_fault_report(const uint32_t *msp, const uint32_t *psp, uint32_t exc_retu
     const uint32_t number = m7_exception_number();
     const uint32_t *const frame = exc_return & 4 ? psp : msp;
 
+    // The frame may lie in the closed bytes below the stack.
+    MPU_RNR = QL_STACK_GUARD_REGION;
+    MPU_RASR = 0;
+    m7_dsb();
     print("\r\nfault: ");
     if (number >= 16) {
         print("unexpected interrupt ");
@@ -117,7 +121,9 @@ void ql_fault_report(const uint32_t *msp, const uint32_t *psp, uint32_t exc_retu
     } else {
         print(exception_name(number));
     }
-    if (is_ram(frame)) {
+    if (SCB_CFSR & (SCB_CFSR_MSTKERR | SCB_CFSR_STKERR)) {
+        print(": the stack is full\r\n");
+    } else if (is_ram(frame)) {
         print(" at pc ");
         print_hex(frame[6]);
         print("\r\n");
