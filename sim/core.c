@@ -28,18 +28,19 @@ static void append(char *text, size_t size, const char *line)
     snprintf(text + used, size - used, "%s", line);
 }
 
-static void describe(void *context, char *text, size_t size, uint32_t *place)
+// Where the program is; pc NULL: as far as the CPU knows.
+static void place_describe(struct core *core, const uint32_t *pc, char *text, size_t size,
+                           uint32_t *place)
 {
-    struct core *core = context;
     struct cpu_place where;
     char line[256];
 
     cpu_where(core->cpu, &where);
-    *place = where.pc;
+    *place = pc != NULL ? *pc : where.pc;
     text[0] = '\0';
-    place_format(core, "pc", where.pc, line, sizeof(line));
+    place_format(core, "pc", *place, line, sizeof(line));
     append(text, size, line);
-    if (!where.exact) {
+    if (pc == NULL && !where.exact) {
         append(text, size, "        (the block's start; the instruction is in this block)\n");
     }
     place_format(core, "block", where.block, line, sizeof(line));
@@ -48,7 +49,12 @@ static void describe(void *context, char *text, size_t size, uint32_t *place)
     append(text, size, line);
 }
 
-static void fault_told(void *context, const char *text)
+static void describe(void *context, char *text, size_t size, uint32_t *place)
+{
+    place_describe(context, NULL, text, size, place);
+}
+
+static void fault_told(void *context, const char *text, const uint32_t *pc)
 {
     struct core *core = context;
     uint64_t now_ns = machine_now_ns(core->machine);
@@ -58,7 +64,7 @@ static void fault_told(void *context, const char *text)
     if (++core->faults > FAULT_LINES_MAX) {
         return;
     }
-    describe(core, where, sizeof(where), &place);
+    place_describe(core, pc, where, sizeof(where), &place);
     fflush(stdout);
     fprintf(stderr, "quadlane-board: %s\n%s  time  %" PRIu64 ".%09" PRIu64 " s (virtual)\n", text,
             where, now_ns / NS_PER_S, now_ns % NS_PER_S);

@@ -189,7 +189,7 @@ static bool write_words(const struct nvic *nvic, uint32_t address, const uint32_
 
 // --- Lock-up, reports ---------------------------------------------------------------------------
 
-static void lock_up(struct nvic *nvic, const char *reason)
+static void lock_up(struct nvic *nvic, const char *reason, const uint32_t *pc)
 {
     char text[160];
 
@@ -198,7 +198,7 @@ static void lock_up(struct nvic *nvic, const char *reason)
     }
     nvic->locked_up = true;
     snprintf(text, sizeof(text), "lock-up: %s", reason);
-    nvic->told(nvic->told_context, text);
+    nvic->told(nvic->told_context, text, pc);
     machine_stop(nvic->machine, MACHINE_EXIT_LOCKUP);
 }
 
@@ -228,11 +228,11 @@ static void enter_handler(struct nvic *nvic, struct cpu_state *state, unsigned e
 
     if (!read_words(nvic, nvic->vtor + 4 * exception, &vector, 1)) {
         if (exception == EXCEPTION_HARD_FAULT || exception == EXCEPTION_NMI) {
-            lock_up(nvic, "the vector of HardFault or NMI cannot be read");
+            lock_up(nvic, "the vector of HardFault or NMI cannot be read", NULL);
             return;
         }
         nvic->hfsr |= HFSR_VECTTBL;
-        nvic->told(nvic->told_context, "HardFault: the vector table cannot be read");
+        nvic->told(nvic->told_context, "HardFault: the vector table cannot be read", NULL);
         enter_handler(nvic, state, EXCEPTION_HARD_FAULT, exc_return);
         return;
     }
@@ -246,7 +246,7 @@ static void enter_handler(struct nvic *nvic, struct cpu_state *state, unsigned e
     state->pc = vector & ~UINT32_C(1);
     nvic_update(nvic);
     if ((vector & 1) == 0) {
-        lock_up(nvic, "a vector without its Thumb bit");
+        lock_up(nvic, "a vector without its Thumb bit", NULL);
     }
     cpu_write_state(nvic->cpu, state);
 }
@@ -287,10 +287,10 @@ static void enter(struct nvic *nvic, unsigned exception, uint32_t return_address
             bit_set(nvic->pending, exception, true);
         }
         if (nvic->active_priority <= -1) {
-            lock_up(nvic, "no stack to enter an exception with");
+            lock_up(nvic, "no stack to enter an exception with", NULL);
             return;
         }
-        nvic->told(nvic->told_context, "HardFault: the stack pointer is outside memory");
+        nvic->told(nvic->told_context, "HardFault: the stack pointer is outside memory", NULL);
         nvic->hfsr |= HFSR_FORCED;
         exception = EXCEPTION_HARD_FAULT;
     }
@@ -334,7 +334,7 @@ static void fault(struct nvic *nvic, unsigned exception, const char *what, uint3
         if (running <= -1) {
             snprintf(text, sizeof(text), "%s at 0x%08" PRIX32 " inside HardFault, NMI or FAULTMASK",
                      what, address);
-            lock_up(nvic, text);
+            lock_up(nvic, text, &return_address);
             return;
         }
         nvic->hfsr |= exception == EXCEPTION_DEBUG ? HFSR_DEBUGEVT : HFSR_FORCED;
@@ -342,7 +342,7 @@ static void fault(struct nvic *nvic, unsigned exception, const char *what, uint3
     }
     snprintf(text, sizeof(text), "%s: %s at 0x%08" PRIX32, exception_name(exception), what,
              address);
-    nvic->told(nvic->told_context, text);
+    nvic->told(nvic->told_context, text, &return_address);
     enter(nvic, exception, return_address);
 }
 
@@ -434,13 +434,13 @@ static void return_fault(struct nvic *nvic, struct cpu_state *state, uint32_t ex
     if (!handler_enabled(nvic, exception) ||
         group_priority(nvic, exception) >= state_priority(nvic, state)) {
         if (state_priority(nvic, state) <= -1) {
-            lock_up(nvic, text);
+            lock_up(nvic, text, NULL);
             return;
         }
         nvic->hfsr |= HFSR_FORCED;
         exception = EXCEPTION_HARD_FAULT;
     }
-    nvic->told(nvic->told_context, text);
+    nvic->told(nvic->told_context, text, NULL);
     enter_handler(nvic, state, exception, exc_return);
 }
 
@@ -598,7 +598,8 @@ void nvic_reset(struct nvic *nvic)
 }
 
 struct nvic *nvic_create(struct machine *machine, struct cpu *cpu,
-                         void (*told)(void *context, const char *text), void *context)
+                         void (*told)(void *context, const char *text, const uint32_t *pc),
+                         void *context)
 {
     struct nvic *nvic = calloc(1, sizeof(*nvic));
 

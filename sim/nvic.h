@@ -43,9 +43,11 @@
 
 struct nvic;
 
-// `told` gets one line per fault that reaches the program, and per lock-up.
+// `told` gets one line per fault that reaches the program, and per lock-up; pc is the instruction
+// at fault, NULL where none is to blame.
 struct nvic *nvic_create(struct machine *machine, struct cpu *cpu,
-                         void (*told)(void *context, const char *text), void *context);
+                         void (*told)(void *context, const char *text, const uint32_t *pc),
+                         void *context);
 void nvic_destroy(struct nvic *nvic);
 void nvic_reset(struct nvic *nvic);
 

@@ -25,7 +25,7 @@ struct nvic {
     struct machine *machine;
     struct machine_clock *clock;
     struct cpu *cpu;
-    void (*told)(void *context, const char *text);
+    void (*told)(void *context, const char *text, const uint32_t *pc);
     void *told_context;
 
     uint8_t priority[EXCEPTION_COUNT];

@@ -91,6 +91,7 @@ __attribute__((used)) static void fault_body(uint32_t *frame, uint32_t number)
     PORT_LOG = frame[6];
     if (flow == 1) {
         frame[6] = frame[5] & ~1u; // as if the function that failed had returned
+        frame[7] |= 1u << 24;      // its Thumb bit may be what failed
     } else if (flow == 2) {
         PORT_EXIT = 0;
     } else {
@@ -335,8 +336,8 @@ static void case_nmi(void)
 // --- Two threads with floating-point registers, switched by PendSV ------------------------------
 
 static uint32_t *thread_sp[2];
-static uint32_t thread;
-static double sums[2];
+static volatile uint32_t thread;
+static volatile double sums[2];
 static uint32_t stacks[2][256] __attribute__((aligned(8)));
 
 __attribute__((used)) static uint32_t *switch_thread(uint32_t *sp)
@@ -397,8 +398,9 @@ static void log_double(double value)
     PORT_LOG = bits.words[1];
 }
 
-static void threads(uint32_t control)
+static void case_threads(void)
 {
+    uint32_t control = 2;
     uint32_t *sp = &stacks[1][256];
 
     CPACR = 0xFu << 20;
@@ -414,11 +416,14 @@ static void threads(uint32_t control)
         *--sp = 0;
     }
     thread_sp[1] = sp;
-    __asm volatile("msr psp, %0\n msr control, %1\n isb" ::"r"(&stacks[0][256]), "r"(control)
-                   : "memory");
+    // From here on the process stack is in use: no return.
+    __asm volatile(
+        "msr psp, %0\n msr control, %1\n isb\n b run_first_thread" ::"r"(&stacks[0][256]),
+        "r"(control)
+        : "memory");
 }
 
-__attribute__((noinline)) static void run_first_thread(void)
+__attribute__((used)) static void run_first_thread(void)
 {
     sums[0] = work(1.25, 0.75);
     while (sums[1] == 0.0) {
@@ -427,12 +432,6 @@ __attribute__((noinline)) static void run_first_thread(void)
     log_double(sums[0]);
     log_double(sums[1]);
     PORT_EXIT = 0;
-}
-
-static void case_threads(void)
-{
-    threads(2);
-    run_first_thread();
 }
 
 // A thread without privilege can't write the NVIC: BusFault; SVC still works.
