@@ -216,6 +216,7 @@ static void reset_endpoints(struct otg *otg)
     otg_rx_flush(otg);
     otg->address = 0;
     otg->address_expected = -1;
+    otg->enumerated = false;
 }
 
 // What GRSTCTL.CSRST clears.
@@ -526,9 +527,9 @@ static uint32_t read_endpoint(struct otg *otg, uint32_t offset)
 
 static uint32_t read_dsts(const struct otg *otg)
 {
-    uint32_t speed = 3; // full speed, 48 MHz
+    uint32_t speed = otg->enumerated ? 3 : 0; // full speed, 48 MHz
 
-    return (otg->suspended ? 1u : 0u) | speed << 1 | (uint32_t)(otg->frame & 0x3FFF) << 8;
+    return 0x10 | (otg->suspended ? 1u : 0u) | speed << 1 | (uint32_t)(otg->frame & 0x3FFF) << 8;
 }
 
 static uint32_t read_special(struct otg *otg, uint32_t offset)

@@ -147,7 +147,8 @@ struct otg {
     bool attached;
     bool suspended;
     bool early_suspended;
-    bool resetting; // between bus_reset and the first start of frame
+    bool resetting;  // between bus_reset and the first start of frame
+    bool enumerated; // a reset has ended: DSTS.ENUMSPD is valid
     bool turnaround_checked;
     bool sleep_told;
     uint16_t frame;

@@ -1,7 +1,7 @@
 // Register table of the OTG cores: names, offsets, reset values and the bits that exist.
 //
 // From the HAL's register header and the SVD of the same die; where they differ, what drivers that
-// work on silicon rely on wins: CID 0x2300, AHBIDL set, EP0 always active.
+// work on silicon rely on wins: CID 0x2300, AHBIDL set, EP0 always active, IN FIFOs empty.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/h750_otg_parts.h"
@@ -24,7 +24,7 @@
         WORD("DIEPINT" #n, 0x908 + 0x20 * n, 0x80, 0x3B7F, 0xFFFF),                                \
         WORD("DIEPTSIZ" #n, 0x910 + 0x20 * n, 0, tsiz_bits, tsiz_bits),                            \
         WORD("DIEPDMA" #n, 0x914 + 0x20 * n, 0, ALL, ALL),                                         \
-        WORD("DTXFSTS" #n, 0x918 + 0x20 * n, 0x200, 0xFFFF, 0)
+        WORD("DTXFSTS" #n, 0x918 + 0x20 * n, 0, 0xFFFF, 0)
 
 #define OUT_ENDPOINT(n, ctl_reset, tsiz_bits)                                                      \
     WORD("DOEPCTL" #n, 0xB00 + 0x20 * n, ctl_reset, OCTL_READ, OCTL_WRITE),                        \

@@ -476,6 +476,7 @@ static void wire_start_of_frame(void *context, uint16_t frame)
     otg->gintsts |= GINT_SOF;
     if (otg->resetting) {
         otg->resetting = false;
+        otg->enumerated = true;
         otg->gintsts |= GINT_ENUMDNE;
         otg_update_irq(otg);
     } else if (otg->gintmsk & GINT_SOF) {

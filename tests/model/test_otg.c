@@ -500,6 +500,18 @@ static void test_identity(void **state)
     assert_string_equal(bench->violation, "");
 }
 
+static void test_registers_read_as_their_table_says(void **state)
+{
+    struct bench *bench = *state;
+
+    for (const struct register_info *info = otg_registers(); info->name != NULL; info++) {
+        if (info->offset != GRXSTSP && get(bench, info->offset) != info->reset) {
+            fail_msg("%s reads %08X, not %08X", info->name, get(bench, info->offset), info->reset);
+        }
+    }
+    assert_string_equal(bench->violation, "");
+}
+
 static void test_hal_clears_all_fifo_sizes(void **state)
 {
     struct bench *bench = *state;
@@ -1359,6 +1371,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_identity),
+        TEST(test_registers_read_as_their_table_says),
         TEST(test_hal_clears_all_fifo_sizes),
         TEST(test_pull_up_needs),
         TEST(test_clock_lost_while_attached),
