@@ -206,6 +206,13 @@ static void region_shown(void *context, const struct memory_region *region, bool
     cpu_region_shown(core->cpu, region, shown);
 }
 
+static void region_rearmed(void *context, const struct memory_region *region)
+{
+    struct core *core = context;
+
+    cpu_region_shown(core->cpu, region, false);
+}
+
 static void timing_changed(void *context, const struct memory_region *region)
 {
     struct core *core = context;
@@ -336,6 +343,7 @@ struct core *core_create(struct machine *machine, struct symbols *symbols)
                                         .irq = irq,
                                         .region_added = region_added,
                                         .region_shown = region_shown,
+                                        .region_rearmed = region_rearmed,
                                         .timing_changed = timing_changed,
                                         .memory_changed = memory_changed,
                                         .reset = reset,

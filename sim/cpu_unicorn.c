@@ -256,6 +256,9 @@ static void note_opened(struct cpu *cpu, struct mapping *mapping)
         mapping->opened = true;
         cpu->events.window_opened(cpu->events.context, mapping->region);
     }
+    if (!mapping->region->shown || mapping->region->memory == NULL) {
+        return; // its owner has found that it cannot be
+    }
     mapping->wanted = true;
     cpu->remap = true;
     cpu->clock->attention = true;
@@ -663,7 +666,9 @@ static void fetch_failed(struct cpu *cpu, uint32_t pc)
 
     if (mapping->region != NULL && mapping->region->shown) {
         note_opened(cpu, mapping);
-        return;
+        if (mapping->wanted) {
+            return;
+        }
     }
     if (mapping->region != NULL && mapping->region->refused != NULL) {
         mapping->region->refused(mapping->region->context, pc);

@@ -230,7 +230,7 @@ static void opened(void *context)
 }
 
 // Prefetch has ended; the next read starts it anew.
-void quadspi_map_stop(struct quadspi *quadspi)
+static void stop(struct quadspi *quadspi, bool thorough)
 {
     if (!quadspi->map_running) {
         return;
@@ -238,16 +238,21 @@ void quadspi_map_stop(struct quadspi *quadspi)
     quadspi->map_running = false;
     quadspi->last_end_ns = machine_now_ns(quadspi->machine);
     event_cancel(quadspi->machine, &quadspi->timeout_event);
-    machine_window_show(quadspi->machine, QUADSPI_WINDOW, false);
-    machine_window_show(quadspi->machine, QUADSPI_WINDOW, true);
+    machine_window_rearm(quadspi->machine, QUADSPI_WINDOW, thorough);
 }
 
+void quadspi_map_stop(struct quadspi *quadspi)
+{
+    stop(quadspi, true);
+}
+
+// After a time-out further reads of a running program are not watched: BUSY stays 0 for it.
 static void timed_out(void *context)
 {
     struct quadspi *quadspi = context;
 
     quadspi->timeout = true;
-    quadspi_map_stop(quadspi);
+    stop(quadspi, false);
     quadspi_update_irq(quadspi);
 }
 

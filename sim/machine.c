@@ -382,6 +382,17 @@ void machine_window_on_open(struct machine *machine, uint32_t base, void (*opene
     region->opened = opened;
 }
 
+void machine_window_rearm(struct machine *machine, uint32_t base, bool thorough)
+{
+    struct memory_region *region = region_find(machine, base);
+
+    assert(region != NULL && region->is_window);
+    region->accessed = false;
+    if (thorough && machine->processor.region_rearmed != NULL) {
+        machine->processor.region_rearmed(machine->processor.context, region);
+    }
+}
+
 static void region_accessed(struct memory_region *region)
 {
     if (!region->accessed) {
@@ -568,9 +579,19 @@ bool machine_reset_asked(const struct machine *machine, enum reset_kind *kind)
     return machine->reset_asked;
 }
 
+void machine_on_reset(struct machine *machine,
+                      void (*starting)(void *context, enum reset_kind kind), void *context)
+{
+    machine->reset_starting = starting;
+    machine->reset_context = context;
+}
+
 void machine_reset_now(struct machine *machine, enum reset_kind kind)
 {
     machine->reset_asked = false;
+    if (machine->reset_starting != NULL) {
+        machine->reset_starting(machine->reset_context, kind);
+    }
     for (size_t i = 0; i < machine->device_count; i++) {
         const struct device *device = &machine->devices[i]->device;
 

@@ -151,6 +151,9 @@ void machine_window_show(struct machine *machine, uint32_t base, bool shown);
 
 // `opened` is called at the first access, data or fetch, after each time the window was shown.
 void machine_window_on_open(struct machine *machine, uint32_t base, void (*opened)(void *context));
+// The next access counts as the first one again. `thorough`: also if the processor has the window
+// mapped for itself, which is slow (milliseconds of wall time); else only for others.
+void machine_window_rearm(struct machine *machine, uint32_t base, bool thorough);
 
 // The bytes at [base, base+size) were changed by other means than the CPU's stores.
 void machine_memory_changed(struct machine *machine, uint32_t base, uint32_t size);

@@ -38,6 +38,10 @@ void machine_set_lenient(struct machine *machine, bool lenient);
 // Topics separated by commas, "all" for each; the string must live on.
 void machine_set_trace(struct machine *machine, const char *topics);
 
+// Called at the beginning of each reset, before the devices are.
+void machine_on_reset(struct machine *machine,
+                      void (*starting)(void *context, enum reset_kind kind), void *context);
+
 // Present level of an interrupt line: what tests look at when there is no NVIC.
 bool machine_irq_level(const struct machine *machine, unsigned irq);
 
@@ -92,6 +96,7 @@ struct processor_service {
     void (*irq)(void *context, unsigned irq, bool level);
     void (*region_added)(void *context, const struct memory_region *region);
     void (*region_shown)(void *context, const struct memory_region *region, bool shown);
+    void (*region_rearmed)(void *context, const struct memory_region *region);
     void (*timing_changed)(void *context, const struct memory_region *region);
     void (*memory_changed)(void *context, uint32_t base, uint32_t size);
     void (*reset)(void *context, enum reset_kind kind);

@@ -62,6 +62,8 @@ struct machine {
     uint8_t irq_sources[IRQ_COUNT]; // of shared lines
     bool reset_asked;
     enum reset_kind reset_kind;
+    void (*reset_starting)(void *context, enum reset_kind kind);
+    void *reset_context;
 
     struct clock_service clock_service;
     struct processor_service processor;
