@@ -73,11 +73,13 @@ void nor_decode_start(struct nor_decoder *decoder, const struct nor_bus_state *s
 
 static const struct nor_command *find_command(const struct nor_bus_state *state, uint8_t opcode)
 {
-    for (size_t i = 0; i < state->model->command_count; i++) {
-        const struct nor_command *command = &state->model->commands[i];
+    for (unsigned set = 0; set < 2; set++) {
+        const struct nor_commands *commands = &state->model->commands[set];
 
-        if (command->opcode == opcode && command->bus == state->bus) {
-            return command;
+        for (size_t i = 0; i < commands->count; i++) {
+            if (commands->table[i].opcode == opcode && commands->table[i].bus == state->bus) {
+                return &commands->table[i];
+            }
         }
     }
     return NULL;

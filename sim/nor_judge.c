@@ -5,7 +5,7 @@
 // state has to send commands blindly, so these are never complained about:
 //  - FFh, 66h, 99h and ABh in any form and at any time: the only way out of continuous read, QPI,
 //    power-down and a hanging operation is to send them in four- and in one-lane form, where most
-//    of them miss;
+//    of them miss; F5h, which is other families' way out of QPI;
 //  - 9Fh, AFh and 5Ah to a chip in another mode: asking who is there comes before knowing how;
 //  - unknown opcodes that read, or that are a bare opcode: other families' id and mode commands.
 //    An unknown opcode that brings data or an address with nothing to read is a driver that
@@ -52,7 +52,7 @@ static int intended_opcode(const struct nor_frame *frame)
 
 static bool is_recovery(int opcode)
 {
-    return opcode == 0xFF || opcode == 0x66 || opcode == 0x99 || opcode == 0xAB;
+    return opcode == 0xFF || opcode == 0x66 || opcode == 0x99 || opcode == 0xAB || opcode == 0xF5;
 }
 
 static bool is_probe(int opcode)

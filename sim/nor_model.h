@@ -74,6 +74,11 @@ struct nor_command {
     uint8_t flags;
 };
 
+struct nor_commands {
+    const struct nor_command *table;
+    size_t count;
+};
+
 // A piece of a constant address space.
 struct nor_bytes {
     uint32_t address;
@@ -120,10 +125,9 @@ struct nor_model {
     uint32_t select_high_write_ns; // behind anything that changes something
     uint8_t max_mhz;               // of commands without a limit of their own
     struct nor_status status[3];
-    uint32_t protected_size[2][8]; // [SEC][BP2..0]; the whole chip: `size`
-    uint8_t security_registers;    // of 256 bytes, numbered from 1
-    const struct nor_command *commands;
-    size_t command_count;
+    uint32_t protected_size[2][8];   // [SEC][BP2..0]; the whole chip: `size`
+    uint8_t security_registers;      // of 256 bytes, numbered from 1
+    struct nor_commands commands[2]; // the second may be empty
 };
 
 // The chips there are; ends with NULL.

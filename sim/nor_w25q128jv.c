@@ -27,157 +27,122 @@ static const struct nor_bytes sfdp[] = {
     {0x80, sizeof(sfdp_parameters), sfdp_parameters},
 };
 
-#define NONE NOR_DATA_NONE, 0
-#define OUT  NOR_DATA_OUT
-#define IN   NOR_DATA_IN
+// Short names, so that a command is a line.
+#define SPI      NOR_SPI
+#define QPI      NOR_QPI
+#define NONE     NOR_DATA_NONE, 0
+#define OUT      NOR_DATA_OUT
+#define IN       NOR_DATA_IN
+#define WEL      NOR_NEEDS_WEL
+#define QE       NOR_NEEDS_QE
+#define BUSY_TOO NOR_WHILE_BUSY
 
 // Columns: opcode, name, bus, action, argument, address bytes, address lanes, mode bytes, dummy
 // clocks, data, data lanes, MHz limit (0: 133), flags.
-#define SPI_COMMANDS                                                                                 \
-    {0x06, "write enable", NOR_SPI, NOR_WRITE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},                    \
-        {0x04, "write disable", NOR_SPI, NOR_WRITE_DISABLE, 0, 0, 0, 0, 0, NONE, 0, 0},              \
-        {0x50, "volatile SR write enable", NOR_SPI, NOR_VOLATILE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0}, \
-        {0x05, "read SR1", NOR_SPI, NOR_READ_STATUS, 0, 0, 0, 0, 0, OUT, 1, 0, NOR_WHILE_BUSY},      \
-        {0x35, "read SR2", NOR_SPI, NOR_READ_STATUS, 1, 0, 0, 0, 0, OUT, 1, 0, NOR_WHILE_BUSY},      \
-        {0x15, "read SR3", NOR_SPI, NOR_READ_STATUS, 2, 0, 0, 0, 0, OUT, 1, 0, NOR_WHILE_BUSY},      \
-        {0x01, "write SR1", NOR_SPI, NOR_WRITE_STATUS, 0, 0, 0, 0, 0, IN, 1, 0, NOR_NEEDS_WEL},      \
-        {0x31, "write SR2", NOR_SPI, NOR_WRITE_STATUS, 1, 0, 0, 0, 0, IN, 1, 0, NOR_NEEDS_WEL},      \
-        {0x11, "write SR3", NOR_SPI, NOR_WRITE_STATUS, 2, 0, 0, 0, 0, IN, 1, 0, NOR_NEEDS_WEL},      \
-        {0x03, "read", NOR_SPI, NOR_READ_ARRAY, 0, 3, 1, 0, 0, OUT, 1, 50, 0},                       \
-        {0x0B, "fast read", NOR_SPI, NOR_READ_ARRAY, 0, 3, 1, 0, 8, OUT, 1, 0, 0},                   \
-        {0x3B, "fast read dual output", NOR_SPI, NOR_READ_ARRAY, 0, 3, 1, 0, 8, OUT, 2, 0, 0},       \
-        {0xBB, "fast read dual I/O", NOR_SPI, NOR_READ_ARRAY, 0, 3, 2, 1, 0, OUT, 2,                 \
-         0,    NOR_CONTINUOUS},                                                                      \
-        {0x6B,        "fast read quad output", NOR_SPI, NOR_READ_ARRAY, 0, 3, 1, 0, 8, OUT, 4, 0,    \
-         NOR_NEEDS_QE},                                                                              \
-        {0xEB,                                                                                       \
-         "fast read quad I/O",                                                                       \
-         NOR_SPI,                                                                                    \
-         NOR_READ_ARRAY,                                                                             \
-         0,                                                                                          \
-         3,                                                                                          \
-         4,                                                                                          \
-         1,                                                                                          \
-         4,                                                                                          \
-         OUT,                                                                                        \
-         4,                                                                                          \
-         0,                                                                                          \
-         NOR_NEEDS_QE | NOR_CONTINUOUS | NOR_SPI_WRAP},                                              \
-        {0x77, "set burst with wrap", NOR_SPI, NOR_SET_WRAP, 0, 3, 4, 1, 0, NONE, 0, NOR_NEEDS_QE},  \
-        {0x02, "page program", NOR_SPI, NOR_PROGRAM, 0, 3, 1, 0, 0, IN, 1, 0, NOR_NEEDS_WEL},        \
-        {0x32, "quad page program",         NOR_SPI, NOR_PROGRAM, 0, 3, 1, 0, 0, IN, 4,              \
-         0,    NOR_NEEDS_WEL | NOR_NEEDS_QE},                                                        \
-        {0x20, "erase 4 KB", NOR_SPI, NOR_ERASE, 12, 3, 1, 0, 0, NONE, 0, NOR_NEEDS_WEL},            \
-        {0x52, "erase 32 KB", NOR_SPI, NOR_ERASE, 15, 3, 1, 0, 0, NONE, 0, NOR_NEEDS_WEL},           \
-        {0xD8, "erase 64 KB", NOR_SPI, NOR_ERASE, 16, 3, 1, 0, 0, NONE, 0, NOR_NEEDS_WEL},           \
-        {0xC7, "chip erase", NOR_SPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_WEL},        \
-        {0x60, "chip erase", NOR_SPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_WEL},        \
-        {0x75, "suspend", NOR_SPI, NOR_SUSPEND, 0, 0, 0, 0, 0, NONE, 0, NOR_WHILE_BUSY},             \
-        {0x7A, "resume", NOR_SPI, NOR_RESUME, 0, 0, 0, 0, 0, NONE, 0, 0},                            \
-        {0xB9, "power-down", NOR_SPI, NOR_POWER_DOWN, 0, 0, 0, 0, 0, NONE, 0, 0},                    \
-        {0xAB,        "release from power-down", NOR_SPI, NOR_RELEASE, 0, 0, 0, 0, 24, OUT, 1, 0,    \
-         NOR_BARE_TOO},                                                                              \
-        {0x90, "maker and device id", NOR_SPI, NOR_READ_MAKER_DEVICE, 0, 3, 1, 0, 0, OUT, 1, 0, 0},  \
-        {0x92,    "maker and device id dual I/O",                                                    \
-         NOR_SPI, NOR_READ_MAKER_DEVICE,                                                             \
-         0,       3,                                                                                 \
-         2,       1,                                                                                 \
-         0,       OUT,                                                                               \
-         2,       0,                                                                                 \
-         0},                                                                                         \
-        {0x94,        "maker and device id quad I/O",                                                \
-         NOR_SPI,     NOR_READ_MAKER_DEVICE,                                                         \
-         0,           3,                                                                             \
-         4,           1,                                                                             \
-         4,           OUT,                                                                           \
-         4,           0,                                                                             \
-         NOR_NEEDS_QE},                                                                              \
-        {0x9F, "JEDEC id", NOR_SPI, NOR_READ_JEDEC, 0, 0, 0, 0, 0, OUT, 1, 0, 0},                    \
-        {0x5A, "read SFDP", NOR_SPI, NOR_READ_SFDP, 0, 3, 1, 0, 8, OUT, 1, 0, 0},                    \
-        {0x4B, "read unique id", NOR_SPI, NOR_READ_UNIQUE, 0, 0, 0, 0, 32, OUT, 1, 0, 0},            \
-        {0x48, "read security register", NOR_SPI, NOR_SECURITY_READ, 0, 3, 1, 0, 8, OUT, 1, 0, 0},   \
-        {0x42,                                                                                       \
-         "program security register",                                                                \
-         NOR_SPI,                                                                                    \
-         NOR_SECURITY_PROGRAM,                                                                       \
-         0,                                                                                          \
-         3,                                                                                          \
-         1,                                                                                          \
-         0,                                                                                          \
-         0,                                                                                          \
-         IN,                                                                                         \
-         1,                                                                                          \
-         0,                                                                                          \
-         NOR_NEEDS_WEL},                                                                             \
-        {0x44,    "erase security register",                                                         \
-         NOR_SPI, NOR_SECURITY_ERASE,                                                                \
-         0,       3,                                                                                 \
-         1,       0,                                                                                 \
-         0,       NONE,                                                                              \
-         0,       NOR_NEEDS_WEL},                                                                    \
-        {0x36, "block lock", NOR_SPI, NOR_LOCK, 0, 3, 1, 0, 0, NONE, 0, NOR_NEEDS_WEL},              \
-        {0x39, "block unlock", NOR_SPI, NOR_UNLOCK, 0, 3, 1, 0, 0, NONE, 0, NOR_NEEDS_WEL},          \
-        {0x3D, "read block lock", NOR_SPI, NOR_READ_LOCK, 0, 3, 1, 0, 0, OUT, 1, 0, 0},              \
-        {0x7E, "global lock", NOR_SPI, NOR_LOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_WEL},         \
-        {0x98, "global unlock", NOR_SPI, NOR_UNLOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_WEL},     \
-        {0x66, "reset enable", NOR_SPI, NOR_RESET_ENABLE, 0, 0, 0, 0, 0, NONE, 0, NOR_WHILE_BUSY},   \
-        {0x99, "reset", NOR_SPI, NOR_RESET, 0, 0, 0, 0, 0, NONE, 0, NOR_WHILE_BUSY},                 \
-    {                                                                                                \
-        0xFF, "mode reset", NOR_SPI, NOR_NOTHING, 0, 0, 0, 0, 0, NONE, 0, 0                          \
-    }
+// clang-format off
+static const struct nor_command spi_commands[] = {
+    {0x06, "write enable", SPI, NOR_WRITE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0x04, "write disable", SPI, NOR_WRITE_DISABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0x50, "volatile SR write enable", SPI, NOR_VOLATILE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0x05, "read SR1", SPI, NOR_READ_STATUS, 0, 0, 0, 0, 0, OUT, 1, 0, BUSY_TOO},
+    {0x35, "read SR2", SPI, NOR_READ_STATUS, 1, 0, 0, 0, 0, OUT, 1, 0, BUSY_TOO},
+    {0x15, "read SR3", SPI, NOR_READ_STATUS, 2, 0, 0, 0, 0, OUT, 1, 0, BUSY_TOO},
+    {0x01, "write SR1", SPI, NOR_WRITE_STATUS, 0, 0, 0, 0, 0, IN, 1, 0, WEL},
+    {0x31, "write SR2", SPI, NOR_WRITE_STATUS, 1, 0, 0, 0, 0, IN, 1, 0, WEL},
+    {0x11, "write SR3", SPI, NOR_WRITE_STATUS, 2, 0, 0, 0, 0, IN, 1, 0, WEL},
+    {0x03, "read", SPI, NOR_READ_ARRAY, 0, 3, 1, 0, 0, OUT, 1, 50, 0},
+    {0x0B, "fast read", SPI, NOR_READ_ARRAY, 0, 3, 1, 0, 8, OUT, 1, 0, 0},
+    {0x3B, "fast read dual output", SPI, NOR_READ_ARRAY, 0, 3, 1, 0, 8, OUT, 2, 0, 0},
+    {0xBB, "fast read dual I/O", SPI, NOR_READ_ARRAY, 0, 3, 2, 1, 0, OUT, 2, 0, NOR_CONTINUOUS},
+    {0x6B, "fast read quad output", SPI, NOR_READ_ARRAY, 0, 3, 1, 0, 8, OUT, 4, 0, QE},
+    {0xEB, "fast read quad I/O", SPI, NOR_READ_ARRAY,
+     0, 3, 4, 1, 4, OUT, 4, 0, QE | NOR_CONTINUOUS | NOR_SPI_WRAP},
+    {0x77, "set burst with wrap", SPI, NOR_SET_WRAP, 0, 3, 4, 1, 0, NONE, 0, QE},
+    {0x02, "page program", SPI, NOR_PROGRAM, 0, 3, 1, 0, 0, IN, 1, 0, WEL},
+    {0x32, "quad page program", SPI, NOR_PROGRAM, 0, 3, 1, 0, 0, IN, 4, 0, WEL | QE},
+    {0x20, "erase 4 KB", SPI, NOR_ERASE, 12, 3, 1, 0, 0, NONE, 0, WEL},
+    {0x52, "erase 32 KB", SPI, NOR_ERASE, 15, 3, 1, 0, 0, NONE, 0, WEL},
+    {0xD8, "erase 64 KB", SPI, NOR_ERASE, 16, 3, 1, 0, 0, NONE, 0, WEL},
+    {0xC7, "chip erase", SPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, WEL},
+    {0x60, "chip erase", SPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, WEL},
+    {0x75, "suspend", SPI, NOR_SUSPEND, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
+    {0x7A, "resume", SPI, NOR_RESUME, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0xB9, "power-down", SPI, NOR_POWER_DOWN, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0xAB, "release from power-down", SPI, NOR_RELEASE, 0, 0, 0, 0, 24, OUT, 1, 0, NOR_BARE_TOO},
+    {0x90, "maker and device id", SPI, NOR_READ_MAKER_DEVICE, 0, 3, 1, 0, 0, OUT, 1, 0, 0},
+    {0x92, "maker and device id dual I/O", SPI, NOR_READ_MAKER_DEVICE, 0, 3, 2, 1, 0, OUT, 2, 0, 0},
+    {0x94, "maker and device id quad I/O", SPI, NOR_READ_MAKER_DEVICE,
+     0, 3, 4, 1, 4, OUT, 4, 0, QE},
+    {0x9F, "JEDEC id", SPI, NOR_READ_JEDEC, 0, 0, 0, 0, 0, OUT, 1, 0, 0},
+    {0x5A, "read SFDP", SPI, NOR_READ_SFDP, 0, 3, 1, 0, 8, OUT, 1, 0, 0},
+    {0x4B, "read unique id", SPI, NOR_READ_UNIQUE, 0, 0, 0, 0, 32, OUT, 1, 0, 0},
+    {0x48, "read security register", SPI, NOR_SECURITY_READ, 0, 3, 1, 0, 8, OUT, 1, 0, 0},
+    {0x42, "program security register", SPI, NOR_SECURITY_PROGRAM, 0, 3, 1, 0, 0, IN, 1, 0, WEL},
+    {0x44, "erase security register", SPI, NOR_SECURITY_ERASE, 0, 3, 1, 0, 0, NONE, 0, WEL},
+    {0x36, "block lock", SPI, NOR_LOCK, 0, 3, 1, 0, 0, NONE, 0, WEL},
+    {0x39, "block unlock", SPI, NOR_UNLOCK, 0, 3, 1, 0, 0, NONE, 0, WEL},
+    {0x3D, "read block lock", SPI, NOR_READ_LOCK, 0, 3, 1, 0, 0, OUT, 1, 0, 0},
+    {0x7E, "global lock", SPI, NOR_LOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, WEL},
+    {0x98, "global unlock", SPI, NOR_UNLOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, WEL},
+    {0x66, "reset enable", SPI, NOR_RESET_ENABLE, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
+    {0x99, "reset", SPI, NOR_RESET, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
+    {0xFF, "mode reset", SPI, NOR_NOTHING, 0, 0, 0, 0, 0, NONE, 0, 0},
+};
+// clang-format on
 
 // What the -IM part adds. In QPI mode each phase has four lanes; the mode clocks of EBh count as
 // dummy clocks, whose number C0h sets.
-#define QPI_COMMANDS                                                                                 \
-    {0x38, "enter QPI", NOR_SPI, NOR_ENTER_QPI, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_QE},               \
-        {0x0D, "DTR fast read", NOR_SPI, NOR_DOUBLE_RATE, 0, 3, 1, 0, 6, OUT, 1, 66, 0},             \
-        {0xBD, "DTR fast read dual I/O", NOR_SPI, NOR_DOUBLE_RATE, 0, 3, 2, 1, 4, OUT, 2, 66, 0},    \
-        {0xED,        "DTR fast read quad I/O", NOR_SPI, NOR_DOUBLE_RATE, 0, 3, 4, 1, 7, OUT, 4, 66, \
-         NOR_NEEDS_QE},                                                                              \
-        {0x06, "write enable", NOR_QPI, NOR_WRITE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},                \
-        {0x04, "write disable", NOR_QPI, NOR_WRITE_DISABLE, 0, 0, 0, 0, 0, NONE, 0, 0},              \
-        {0x50, "volatile SR write enable", NOR_QPI, NOR_VOLATILE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0}, \
-        {0x05, "read SR1", NOR_QPI, NOR_READ_STATUS, 0, 0, 0, 0, 0, OUT, 4, 0, NOR_WHILE_BUSY},      \
-        {0x35, "read SR2", NOR_QPI, NOR_READ_STATUS, 1, 0, 0, 0, 0, OUT, 4, 0, NOR_WHILE_BUSY},      \
-        {0x15, "read SR3", NOR_QPI, NOR_READ_STATUS, 2, 0, 0, 0, 0, OUT, 4, 0, NOR_WHILE_BUSY},      \
-        {0x01, "write SR1", NOR_QPI, NOR_WRITE_STATUS, 0, 0, 0, 0, 0, IN, 4, 0, NOR_NEEDS_WEL},      \
-        {0x31, "write SR2", NOR_QPI, NOR_WRITE_STATUS, 1, 0, 0, 0, 0, IN, 4, 0, NOR_NEEDS_WEL},      \
-        {0x11, "write SR3", NOR_QPI, NOR_WRITE_STATUS, 2, 0, 0, 0, 0, IN, 4, 0, NOR_NEEDS_WEL},      \
-        {0x0B, "fast read", NOR_QPI, NOR_READ_ARRAY, 0, 3, 4, 0, 0, OUT, 4, 0, NOR_DUMMY_SET},       \
-        {0x0C, "burst read with wrap",        NOR_QPI, NOR_READ_ARRAY, 0, 3, 4, 0, 0, OUT, 4,        \
-         0,    NOR_DUMMY_SET | NOR_BURST_WRAP},                                                      \
-        {0xEB, "fast read quad I/O",          NOR_QPI, NOR_READ_ARRAY, 0, 3, 4, 1, 0, OUT, 4,        \
-         0,    NOR_DUMMY_SET | NOR_CONTINUOUS},                                                      \
-        {0x0E, "DTR burst read with wrap", NOR_QPI, NOR_DOUBLE_RATE, 0, 3, 4, 0, 8, OUT, 4, 66, 0},  \
-        {0x0D, "DTR fast read", NOR_QPI, NOR_DOUBLE_RATE, 0, 3, 4, 0, 8, OUT, 4, 66, 0},             \
-        {0xED, "DTR fast read quad I/O", NOR_QPI, NOR_DOUBLE_RATE, 0, 3, 4, 1, 7, OUT, 4, 66, 0},    \
-        {0xC0, "set read parameters", NOR_QPI, NOR_SET_READ_PARAMETERS, 0, 0, 0, 0, 0, IN, 4, 0, 0}, \
-        {0x02, "page program", NOR_QPI, NOR_PROGRAM, 0, 3, 4, 0, 0, IN, 4, 0, NOR_NEEDS_WEL},        \
-        {0x20, "erase 4 KB", NOR_QPI, NOR_ERASE, 12, 3, 4, 0, 0, NONE, 0, NOR_NEEDS_WEL},            \
-        {0x52, "erase 32 KB", NOR_QPI, NOR_ERASE, 15, 3, 4, 0, 0, NONE, 0, NOR_NEEDS_WEL},           \
-        {0xD8, "erase 64 KB", NOR_QPI, NOR_ERASE, 16, 3, 4, 0, 0, NONE, 0, NOR_NEEDS_WEL},           \
-        {0xC7, "chip erase", NOR_QPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_WEL},        \
-        {0x60, "chip erase", NOR_QPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_WEL},        \
-        {0x75, "suspend", NOR_QPI, NOR_SUSPEND, 0, 0, 0, 0, 0, NONE, 0, NOR_WHILE_BUSY},             \
-        {0x7A, "resume", NOR_QPI, NOR_RESUME, 0, 0, 0, 0, 0, NONE, 0, 0},                            \
-        {0xB9, "power-down", NOR_QPI, NOR_POWER_DOWN, 0, 0, 0, 0, 0, NONE, 0, 0},                    \
-        {0xAB,        "release from power-down", NOR_QPI, NOR_RELEASE, 0, 0, 0, 0, 6, OUT, 4, 0,     \
-         NOR_BARE_TOO},                                                                              \
-        {0x90, "maker and device id", NOR_QPI, NOR_READ_MAKER_DEVICE, 0, 3, 4, 0, 0, OUT, 4, 0, 0},  \
-        {0x9F, "JEDEC id", NOR_QPI, NOR_READ_JEDEC, 0, 0, 0, 0, 0, OUT, 4, 0, 0},                    \
-        {0x36, "block lock", NOR_QPI, NOR_LOCK, 0, 3, 4, 0, 0, NONE, 0, NOR_NEEDS_WEL},              \
-        {0x39, "block unlock", NOR_QPI, NOR_UNLOCK, 0, 3, 4, 0, 0, NONE, 0, NOR_NEEDS_WEL},          \
-        {0x3D, "read block lock", NOR_QPI, NOR_READ_LOCK, 0, 3, 4, 0, 0, OUT, 4, 0, 0},              \
-        {0x7E, "global lock", NOR_QPI, NOR_LOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_WEL},         \
-        {0x98, "global unlock", NOR_QPI, NOR_UNLOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, NOR_NEEDS_WEL},     \
-        {0x66, "reset enable", NOR_QPI, NOR_RESET_ENABLE, 0, 0, 0, 0, 0, NONE, 0, NOR_WHILE_BUSY},   \
-        {0x99, "reset", NOR_QPI, NOR_RESET, 0, 0, 0, 0, 0, NONE, 0, NOR_WHILE_BUSY},                 \
-    {                                                                                                \
-        0xFF, "exit QPI", NOR_QPI, NOR_EXIT_QPI, 0, 0, 0, 0, 0, NONE, 0, 0                           \
-    }
+// clang-format off
+static const struct nor_command qpi_commands[] = {
+    {0x38, "enter QPI", SPI, NOR_ENTER_QPI, 0, 0, 0, 0, 0, NONE, 0, QE},
+    {0x0D, "DTR fast read", SPI, NOR_DOUBLE_RATE, 0, 3, 1, 0, 6, OUT, 1, 66, 0},
+    {0xBD, "DTR fast read dual I/O", SPI, NOR_DOUBLE_RATE, 0, 3, 2, 1, 4, OUT, 2, 66, 0},
+    {0xED, "DTR fast read quad I/O", SPI, NOR_DOUBLE_RATE, 0, 3, 4, 1, 7, OUT, 4, 66, QE},
+    {0x06, "write enable", QPI, NOR_WRITE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0x04, "write disable", QPI, NOR_WRITE_DISABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0x50, "volatile SR write enable", QPI, NOR_VOLATILE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0x05, "read SR1", QPI, NOR_READ_STATUS, 0, 0, 0, 0, 0, OUT, 4, 0, BUSY_TOO},
+    {0x35, "read SR2", QPI, NOR_READ_STATUS, 1, 0, 0, 0, 0, OUT, 4, 0, BUSY_TOO},
+    {0x15, "read SR3", QPI, NOR_READ_STATUS, 2, 0, 0, 0, 0, OUT, 4, 0, BUSY_TOO},
+    {0x01, "write SR1", QPI, NOR_WRITE_STATUS, 0, 0, 0, 0, 0, IN, 4, 0, WEL},
+    {0x31, "write SR2", QPI, NOR_WRITE_STATUS, 1, 0, 0, 0, 0, IN, 4, 0, WEL},
+    {0x11, "write SR3", QPI, NOR_WRITE_STATUS, 2, 0, 0, 0, 0, IN, 4, 0, WEL},
+    {0x0B, "fast read", QPI, NOR_READ_ARRAY, 0, 3, 4, 0, 0, OUT, 4, 0, NOR_DUMMY_SET},
+    {0x0C, "burst read with wrap", QPI, NOR_READ_ARRAY,
+     0, 3, 4, 0, 0, OUT, 4, 0, NOR_DUMMY_SET | NOR_BURST_WRAP},
+    {0xEB, "fast read quad I/O", QPI, NOR_READ_ARRAY,
+     0, 3, 4, 1, 0, OUT, 4, 0, NOR_DUMMY_SET | NOR_CONTINUOUS},
+    {0x0E, "DTR burst read with wrap", QPI, NOR_DOUBLE_RATE, 0, 3, 4, 0, 8, OUT, 4, 66, 0},
+    {0x0D, "DTR fast read", QPI, NOR_DOUBLE_RATE, 0, 3, 4, 0, 8, OUT, 4, 66, 0},
+    {0xED, "DTR fast read quad I/O", QPI, NOR_DOUBLE_RATE, 0, 3, 4, 1, 7, OUT, 4, 66, 0},
+    {0xC0, "set read parameters", QPI, NOR_SET_READ_PARAMETERS, 0, 0, 0, 0, 0, IN, 4, 0, 0},
+    {0x02, "page program", QPI, NOR_PROGRAM, 0, 3, 4, 0, 0, IN, 4, 0, WEL},
+    {0x20, "erase 4 KB", QPI, NOR_ERASE, 12, 3, 4, 0, 0, NONE, 0, WEL},
+    {0x52, "erase 32 KB", QPI, NOR_ERASE, 15, 3, 4, 0, 0, NONE, 0, WEL},
+    {0xD8, "erase 64 KB", QPI, NOR_ERASE, 16, 3, 4, 0, 0, NONE, 0, WEL},
+    {0xC7, "chip erase", QPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, WEL},
+    {0x60, "chip erase", QPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, WEL},
+    {0x75, "suspend", QPI, NOR_SUSPEND, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
+    {0x7A, "resume", QPI, NOR_RESUME, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0xB9, "power-down", QPI, NOR_POWER_DOWN, 0, 0, 0, 0, 0, NONE, 0, 0},
+    {0xAB, "release from power-down", QPI, NOR_RELEASE, 0, 0, 0, 0, 6, OUT, 4, 0, NOR_BARE_TOO},
+    {0x90, "maker and device id", QPI, NOR_READ_MAKER_DEVICE, 0, 3, 4, 0, 0, OUT, 4, 0, 0},
+    {0x9F, "JEDEC id", QPI, NOR_READ_JEDEC, 0, 0, 0, 0, 0, OUT, 4, 0, 0},
+    {0x36, "block lock", QPI, NOR_LOCK, 0, 3, 4, 0, 0, NONE, 0, WEL},
+    {0x39, "block unlock", QPI, NOR_UNLOCK, 0, 3, 4, 0, 0, NONE, 0, WEL},
+    {0x3D, "read block lock", QPI, NOR_READ_LOCK, 0, 3, 4, 0, 0, OUT, 4, 0, 0},
+    {0x7E, "global lock", QPI, NOR_LOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, WEL},
+    {0x98, "global unlock", QPI, NOR_UNLOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, WEL},
+    {0x66, "reset enable", QPI, NOR_RESET_ENABLE, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
+    {0x99, "reset", QPI, NOR_RESET, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
+    {0xFF, "exit QPI", QPI, NOR_EXIT_QPI, 0, 0, 0, 0, 0, NONE, 0, 0},
+};
+// clang-format on
 
-static const struct nor_command iq_commands[] = {SPI_COMMANDS};
-static const struct nor_command im_commands[] = {SPI_COMMANDS, QPI_COMMANDS};
+#define COMMANDS(table)                                                                            \
+    {                                                                                              \
+        table, sizeof(table) / sizeof(table[0])                                                    \
+    }
 
 #define TYPICAL_TIMES                                                                              \
     {                                                                                              \
@@ -230,8 +195,7 @@ const struct nor_model nor_w25q128jv_iq = {
                 .volatile_writable = 0x41,
                 .power_cycle_clears = 0x01},
                STATUS_3},
-    .commands = iq_commands,
-    .command_count = sizeof(iq_commands) / sizeof(iq_commands[0]),
+    .commands = {COMMANDS(spi_commands)},
 };
 
 const struct nor_model nor_w25q128jv_im = {
@@ -245,6 +209,5 @@ const struct nor_model nor_w25q128jv_im = {
                 .volatile_writable = 0x43,
                 .power_cycle_clears = 0x01},
                STATUS_3},
-    .commands = im_commands,
-    .command_count = sizeof(im_commands) / sizeof(im_commands[0]),
+    .commands = {COMMANDS(spi_commands), COMMANDS(qpi_commands)},
 };
