@@ -23,8 +23,8 @@ enum otg_core {
 // What the core needs to know of its surroundings. Functions may be NULL.
 struct otg_board {
     void *context;
-    bool (*usb33_ready)(void *context);   // PWR_CR3.USB33RDY; NULL: always
     bool (*cpu_sleeping)(void *context);  // the core waits in WFI or WFE; NULL: never
+    void (*frame)(void *context);         // a start of frame was heard: the signal to CRS
     void (*vbus)(void *context, bool on); // the cable's 5 V came or went: the board moves PA9
 };
 

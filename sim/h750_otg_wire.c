@@ -474,6 +474,9 @@ static void wire_start_of_frame(void *context, uint16_t frame)
     }
     otg->frame = frame;
     otg->gintsts |= GINT_SOF;
+    if (otg->board.frame != NULL) {
+        otg->board.frame(otg->board.context);
+    }
     if (otg->resetting) {
         otg->resetting = false;
         otg->enumerated = true;
