@@ -217,7 +217,8 @@ int ql_flash(struct ql_connection *connection, const struct ql_image *image,
         return ql_fail_memory(failure);
     const uint64_t start_ns = ql_link_now(&connection->link);
     const int outcome = flash_again_and_again(&job);
-    result->duration_ns = ql_link_now(&connection->link) - start_ns;
+    if (outcome == 0) // else the line, and its clock, may be gone
+        result->duration_ns = ql_link_now(&connection->link) - start_ns;
     free(job.plans);
     return outcome;
 }

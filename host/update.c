@@ -87,9 +87,12 @@ static int make_sums(struct update *update)
     return 0;
 }
 
-static void show(const struct update *update, enum ql_phase phase)
+static void show(const struct update *update)
 {
     const struct ql_update_request *request = update->request;
+    const bool all = update->end_pending && update->board.executed == update->count;
+    const enum ql_phase phase =
+        all || update->board.state == QL_UPDATE_VERIFYING ? QL_PHASE_VERIFYING : QL_PHASE_WRITING;
     const struct ql_progress progress = {
         .phase = phase,
         .done = request->before_bytes + update->byte_sums[update->board.executed],
@@ -162,7 +165,7 @@ static int take_progress(struct update *update, const struct ql_update_progress 
     update->board = *record;
     if (update->sent < record->taken)
         update->sent = record->taken;
-    show(update, record->state >= QL_UPDATE_VERIFYING ? QL_PHASE_VERIFYING : QL_PHASE_WRITING);
+    show(update);
     if (record->state == QL_UPDATE_FAILED || record->state == QL_UPDATE_CLOSED)
         return fail_state(update);
     const bool lost = certain || record->faults > update->faults_seen;
@@ -223,6 +226,7 @@ static int send_end(struct update *update)
     const struct ql_frame frame = {QL_KIND_END, update->end_tag, sizeof payload, payload};
     update->end_pending = true;
     update->end_ns = now_ns;
+    show(update);
     return ql_link_send(update->link, &frame, update->failure);
 }
 
@@ -380,7 +384,7 @@ static int begin(struct update *update)
     update->rewound_to = UINT32_MAX;
     update->sent_ns = update->heard_ns = update->moved_ns = now_ns;
     update->end_pending = false;
-    show(update, QL_PHASE_WRITING);
+    show(update);
     return 0;
 }
 

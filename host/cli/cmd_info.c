@@ -107,6 +107,8 @@ static void format_verdict(const struct ql_board *board, struct ql_failure *verd
 static void print_program(const struct cli *cli, const struct ql_board *board)
 {
     struct ql_failure verdict;
+    if (ql_board_has(board, QL_INFO_STAY_REASON))
+        cli_say(cli, "in bootloader     because %s\n", ql_stay_reason_text(board->stay_reason));
     if (!ql_board_has(board, QL_INFO_VERDICT))
         return;
     format_verdict(board, &verdict);
@@ -116,7 +118,6 @@ static void print_program(const struct cli *cli, const struct ql_board *board)
             board->verdict == QL_STATUS_OK ? ""
             : reason != NULL               ? reason
                                            : "");
-    cli_say(cli, "in bootloader     because %s\n", ql_stay_reason_text(board->stay_reason));
 }
 
 static json_t *erase_types(const struct ql_geometry *geometry)

@@ -11,12 +11,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define DRAW_NS    (80 * QL_NS_PER_MS)
-#define WIDTH_MAX  100
-#define NAME_WIDTH 10
-#define FIGURES    30 // columns for percent, rate and time left
-#define BAR_MIN    8
-#define TRUST_US   300000 // measured times count from here on, before only the chip's typical ones
+#define DRAW_NS       (80 * QL_NS_PER_MS)
+#define WIDTH_MAX     100
+#define NAME_WIDTH    10
+#define FIGURES       30 // columns for percent, rate and time left
+#define SHORT_WAIT_MS 1500
+#define BAR_MIN       8
+#define TRUST_US      300000 // measured times count from here on, before only the chip's typical ones
 
 static const char *const phase_names[QL_PHASES] = {
     [QL_PHASE_WAITING] = "waiting",     [QL_PHASE_RECONNECTING] = "waiting",
@@ -138,7 +139,7 @@ static void print_line(const struct progress *progress)
         fprintf(stderr, "%s for the board, up to %u s\n", phase_names[now->phase],
                 (unsigned)((now->total + 999) / 1000));
     else
-        fprintf(stderr, "%s: %u %%\n", phase_names[now->phase], percent_of(now));
+        fprintf(stderr, "%s: %u %%\n", phase_names[now->phase], percent_of(now) / 10 * 10);
 }
 
 static void begin_phase(struct progress *progress, const struct ql_progress *now)
@@ -157,7 +158,8 @@ void progress_show(struct progress *progress, const struct ql_progress *now)
 {
     const struct ql_clock clock = ql_clock_system();
     const bool changed = !progress->active || progress->phase != now->phase;
-    if (progress->mode == PROGRESS_NONE)
+    // A short wait is not worth a word.
+    if (progress->mode == PROGRESS_NONE || (is_waiting(now->phase) && now->total < SHORT_WAIT_MS))
         return;
     if (changed)
         begin_phase(progress, now);
