@@ -32,8 +32,8 @@ static int fail_outside(const struct ql_area *area, const char *what, uint32_t a
                 area->program_start);
     else
         ql_hint(failure,
-                "programs lie at 0x%08X and above; data that belongs into RAM needs a "
-                "load address in the chip (AT> in the linker script)",
+                "programs lie at 0x%08X and above; of an ELF file the load addresses "
+                "count (AT> in the linker script)",
                 area->program_start);
     return -QL_OUTSIDE;
 }

@@ -28,7 +28,10 @@ static void report(struct cli *cli, const struct ql_image *image,
     cli_set(cli, "rewinds", json_integer(result->rewinds));
     cli_set(cli, "reconnects", json_integer(result->reconnects));
     cli_set(cli, "restarts", json_integer(result->restarts));
-    cli_say(cli, "%s at 0x%08X: ", cli_size(result->bytes), image->extents[0].address);
+    cli_say(cli, "%s at 0x%08X", cli_size(result->bytes), image->extents[0].address);
+    if (image->count > 1)
+        cli_say(cli, " and above, in %zu pieces", image->count);
+    cli_say(cli, ": ");
     if (result->sectors_unchanged == result->sectors)
         cli_say(cli, "the chip held it already, verified in %.1f s\n", seconds);
     else if (result->sectors_unchanged > 0)

@@ -17,7 +17,7 @@
 #define FIGURES       30 // columns for percent, rate and time left
 #define SHORT_WAIT_MS 1500
 #define BAR_MIN       8
-#define TRUST_US      300000 // measured times count from here on, before only the chip's typical ones
+#define TRUST_US      300000 // measured times count from here on
 
 static const char *const phase_names[QL_PHASES] = {
     [QL_PHASE_WAITING] = "waiting",     [QL_PHASE_RECONNECTING] = "waiting",
@@ -59,15 +59,15 @@ static uint64_t rate_of(const struct progress *progress)
     return (uint64_t)((double)bytes * 1e9 / (double)elapsed_ns);
 }
 
-// By the chip's typical times for what is left, stretched by how they have held so far.
+// By the chip's typical times for what is left, stretched by how they have held so far; negative
+// when it is too early to say.
 static double seconds_left(const struct progress *progress)
 {
     const struct ql_progress *now = &progress->last;
     const double elapsed_us = (double)(now->now_ns - progress->phase_start_ns) / 1000;
     if (now->total_us == 0) {
         const uint64_t rate = rate_of(progress);
-        return rate > 0 && now->total > now->done ? (double)(now->total - now->done) / (double)rate
-                                                  : 0;
+        return rate > 0 ? (double)(now->total - now->done) / (double)rate : -1;
     }
     const double done_us = (double)(now->done_us - progress->phase_start_us);
     const double stretch = done_us > TRUST_US ? elapsed_us / done_us : 1;
@@ -92,7 +92,7 @@ static void format_figures(const struct progress *progress, char *text, size_t s
     const double seconds = seconds_left(progress);
     if (seconds >= 60)
         snprintf(left, sizeof left, "%d:%02d left", (int)seconds / 60, (int)seconds % 60);
-    else if (percent_of(&progress->last) < 100)
+    else if (seconds >= 0 && percent_of(&progress->last) < 100)
         snprintf(left, sizeof left, "%d s left", (int)(seconds + 0.9));
     snprintf(text, size, "%3u %% %12s %11s", percent_of(&progress->last), rate, left);
 }
