@@ -217,6 +217,7 @@ static void reset_endpoints(struct otg *otg)
     otg->address = 0;
     otg->address_expected = -1;
     otg->enumerated = false;
+    otg->setup_armed = false;
 }
 
 // What GRSTCTL.CSRST clears.

@@ -393,6 +393,7 @@ void otg_out_size_write(struct otg *otg, unsigned number, uint32_t value)
 
     if (number == 0) {
         changed &= ~SIZE_STUPCNT; // room for SETUP packets may be given at any time
+        otg->setup_armed = otg->setup_armed || (value & SIZE_STUPCNT) != 0;
     }
     if (changed != 0 && !size_is_free(otg, "DOEPTSIZ", number, out->control)) {
         return;

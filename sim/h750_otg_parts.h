@@ -153,6 +153,7 @@ struct otg {
     bool sleep_told;
     uint16_t frame;
     uint8_t address;          // the one the core answers to
+    bool setup_armed;         // DOEPTSIZ0.STUPCNT was set
     bool setup_done_owed;     // RX_SETUP_DONE follows the next token
     int16_t address_expected; // SET_ADDRESS under way: its value, else -1
 };

@@ -148,10 +148,13 @@ static enum usb_handshake wire_setup(void *context, uint8_t address, const uint8
         return USB_NO_ANSWER;
     }
     check_turnaround(otg);
-    if (packets_left == 0 || (!dma_on(otg) && !otg_rx_room(otg, SETUP_WORDS + 1))) {
-        return USB_NO_ANSWER; // DOEPTSIZ0.STUPCNT or the Rx FIFO is used up
+    // ST's driver counts on further SETUP packets being taken when STUPCNT has run down to 0, so it
+    // only matters that it was set since the bus reset.
+    if (!otg->setup_armed || (!dma_on(otg) && !otg_rx_room(otg, SETUP_WORDS + 1))) {
+        return USB_NO_ANSWER;
     }
-    out->size = (out->size & 0x1FFFFFFFu) | (packets_left - 1) << 29;
+    packets_left -= packets_left != 0 ? 1 : 0;
+    out->size = (out->size & 0x1FFFFFFFu) | packets_left << 29;
     if (otg->setup_done_owed) {
         out->interrupts |= OEPINT_B2BSTUP;
     }
@@ -430,6 +433,7 @@ static void wire_bus_reset(void *context)
     otg->resetting = true;
     otg->turnaround_checked = false;
     otg->setup_done_owed = false;
+    otg->setup_armed = otg->out[0].size >> 29 != 0;
     otg->address_expected = -1;
     otg->gintsts |= GINT_USBRST;
     for (unsigned number = 0; number < OTG_ENDPOINTS; number++) {
