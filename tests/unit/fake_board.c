@@ -243,6 +243,7 @@ static void finish(struct fake_board *board)
     board->status = same ? 0 : 16;
     board->detail = same ? 0 : address;
     board->end_waiting = false;
+    digest[31] ^= board->wrong_digest;
     send_progress(board);
     answer(board, 0x11, board->end_tag, board->status, board->detail, digest, 32);
 }

@@ -43,6 +43,7 @@ struct fake_board {
     uint32_t fail_address; // the erase of this address fails ...
     uint16_t fail_status;  // ... with this status, if it is not 0
     bool stuck_bit;        // programming leaves a bit of the last byte at 1
+    bool wrong_digest;     // END is answered OK with another run's digest
     uint64_t cancel_at_ns; // virtual time of a Ctrl-C, 0: none
 
     // State.

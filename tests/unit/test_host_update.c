@@ -351,6 +351,19 @@ static void test_wrong_content_is_found(void **state)
     ql_image_free(&image);
 }
 
+// OK is not believed without the digest.
+static void test_wrong_digest_is_found(void **state)
+{
+    (void)state;
+    struct fake_board *board = fake_create();
+    struct ql_image image;
+    make_program(&image, 20000, 16);
+    board->wrong_digest = true;
+    assert_int_equal(flash(board, &image, true), -QL_VERIFY);
+    fake_destroy(board);
+    ql_image_free(&image);
+}
+
 static void test_failed_operation(void **state)
 {
     (void)state;
@@ -567,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_silent_board),
         cmocka_unit_test(test_foreign_device),
         cmocka_unit_test(test_wrong_content_is_found),
+        cmocka_unit_test(test_wrong_digest_is_found),
         cmocka_unit_test(test_failed_operation),
         cmocka_unit_test(test_refused_begin),
         cmocka_unit_test(test_interrupted),

@@ -210,6 +210,22 @@ static void test_info_that_makes_no_sense(void **state)
     assert_true(ql_board_parse_info(&board, (const uint8_t *)"", 0));
 }
 
+// An answer to an earlier request, late: its tag is another one.
+static void test_stale_answer(void **state)
+{
+    (void)state;
+    struct ql_frame frame;
+    struct ql_answer answer;
+    expect("read_request", "read_answer", 9);
+    answering = true;
+    answer_at = 0;
+    assert_int_equal(ql_link_receive(line, &frame, now_ns + 1000000, &failure), 1);
+    assert_false(ql_answer_take(&answer, &frame, QL_KIND_READ, 10));
+    assert_false(ql_answer_take(&answer, &frame, QL_KIND_HASH, 9));
+    assert_true(ql_answer_take(&answer, &frame, QL_KIND_READ, 9));
+    assert_int_equal(answer.size, 16);
+}
+
 static enum fake_fate drop_some(struct fake_board *board, enum fake_direction direction,
                                 unsigned number, const uint8_t *body, size_t length)
 {
@@ -261,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_progress_record),
         cmocka_unit_test(test_damaged_answers),
         cmocka_unit_test(test_info_that_makes_no_sense),
+        cmocka_unit_test(test_stale_answer),
         cmocka_unit_test(test_repetitions),
         cmocka_unit_test(test_interrupt),
     };
