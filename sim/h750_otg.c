@@ -5,7 +5,9 @@
 // Written from the register headers and drivers named in h750_otg_registers.c and from measured
 // identification registers. Stricter than silicon: a pull-up without 48 MHz, supply, pins in their
 // alternate function or a valid session is a violation, not a device that is silently missing.
-// Unconfirmed: DCTL.SDIS is set after reset; a core reset keeps it, GCCFG and the session override.
+// Unconfirmed: DCTL.SDIS is set after reset; a core reset keeps it, GCCFG and the session override;
+// SETUP packets are taken with STUPCNT run down; status words of 3.10a cores (STPKTRX, STSPHSRX) do
+// not occur in FIFO mode.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/h750_otg_parts.h"
