@@ -210,3 +210,63 @@ class PtyBoard(FakeBoard):
                 self.talk(lambda size: os.read(self.master, size), lambda data: os.write(self.master, data))
             except OSError:
                 time.sleep(0.01)
+
+
+class LockstepBoard(FakeBoard):
+    """Speaks the lockstep cable's messages (SPEC.md section 10) in virtual time. The device is there from
+    `ready_ns` on; with `flicker` it goes away once for 300 ms, at the first END."""
+
+    def __init__(self, path, ready_ns=0, flicker=False, **options):
+        self.now_ns, self.ready_ns, self.flicker = 0, ready_ns, flicker
+        self.output, self.held, self.open = b"", b"", False
+        super().__init__(path, **options)
+
+    def receive_exactly(self, receive, size):
+        data = b""
+        while len(data) < size:
+            part = receive(size - len(data))
+            if not part:
+                raise OSError("closed")
+            data += part
+        return data
+
+    def configured(self):
+        return self.now_ns >= self.ready_ns
+
+    def talk(self, receive, send):
+        while True:
+            operation, size = struct.unpack("<cxxxI", self.receive_exactly(receive, 8))
+            data = self.receive_exactly(receive, size)
+            if operation in b"OC":
+                self.open = operation == b"O"
+            elif operation == b"W" and self.configured():
+                self.take_bytes(data)
+            elif operation == b"R":
+                self.run(struct.unpack("<Q", data)[0])
+                output, self.output = self.output, b""
+                send(struct.pack("<BBHIQ", self.configured(), 1, 0, len(output), self.now_ns) + output)
+
+    def run(self, limit_ns):
+        if self.output:
+            return
+        end_ns = self.now_ns + limit_ns
+        was = self.configured()
+        self.now_ns = min(end_ns, self.ready_ns) if not was else end_ns
+
+    def put(self, data):
+        if self.open:
+            self.output += data
+
+    def take_bytes(self, data):
+        *lines, self.held = (self.held + data).split(b"\0")
+        for line in lines:
+            body = unstuff(line)
+            if len(body) < 12:
+                continue
+            self.kinds.append(body[0])
+            if body[0] == END and self.flicker:
+                self.flicker = False
+                self.ready_ns = self.now_ns + 300_000_000
+                self.output, self.held, self.open = b"", b"", False
+                return
+            self.take(body[0], struct.unpack_from("<H", body, 2)[0], body[8:-4], self.put)

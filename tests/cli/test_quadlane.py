@@ -26,7 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "board")
 from harness import ROOT, TOOL, check, check_equal, check_tool, run_tests  # noqa: E402
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from fake_board import ABORT, BEGIN, BOOT, ERASE, FakeBoard, PtyBoard, WRITE  # noqa: E402
+from fake_board import ABORT, BEGIN, BOOT, END, ERASE, FakeBoard, LockstepBoard, PtyBoard, WRITE  # noqa: E402
 
 VERBS = ["flash", "verify", "read", "erase", "boot", "info", "list", "reset"]
 PROGRAM = 0x90100000
@@ -265,6 +265,22 @@ def test_flash_by_socket_pty_and_tcp():
         threading.Thread(target=lambda: board.talk(*(lambda line: (line.recv, line.sendall))(listener.accept()[0])),
                          daemon=True).start()
         check_tool(tool("verify", binary, "--port", f"tcp:127.0.0.1:{listener.getsockname()[1]}"), 0, "are the same")
+
+
+def test_lockstep():
+    """the lockstep cable: virtual time runs while the tool waits, also for the device to come (back)"""
+    with folder() as place:
+        binary = write(place / "a.bin", program(70001))
+        with LockstepBoard(place / "a", ready_ns=400_000_000) as board:
+            check_tool(tool("flash", binary, "--port", f"lockstep:{place}/a"), 0, "written and verified")
+            check_equal(bytes(board.chip[0x100000:0x100000 + 70001]), program(70001), "chip")
+        with LockstepBoard(place / "b", flicker=True) as board:
+            check_tool(tool("flash", binary, "--port", f"lockstep:{place}/b"), 0, ["written and verified", "1 time"])
+            check_equal(board.kinds.count(END), 2, "ENDs")
+        with LockstepBoard(place / "c", ready_ns=10 ** 12):
+            started = time.monotonic()
+            check_refused(tool("info", "--port", f"lockstep:{place}/c", "--wait", "600"), 40, "no bootloader came up")
+            check(time.monotonic() - started < 5, "virtual time took real time")
 
 
 def test_formats():
