@@ -87,6 +87,11 @@ static void test_crc_words(void **state)
     bench_write(bench, CRC, 0x35363738);
     assert_true(machine_bus_write(bench->machine, CRC, 1, '9'));
     assert_int_equal(bench_read(bench, CRC), 0x0376E6E7);
+    crc_start(bench, 0x04C11DB7, 0xFFFFFFFF, 1u << 5 | 1u << 7); // each byte reversed
+    bench_write(bench, CRC, 0x31323334);
+    bench_write(bench, CRC, 0x35363738);
+    assert_true(machine_bus_write(bench->machine, CRC, 1, '9'));
+    assert_int_equal(~bench_read(bench, CRC), 0xCBF43926);
     crc_start(bench, 0x04C11DB7, 0xFFFFFFFF, 3u << 5 | 1u << 7); // whole words reversed
     bench_write(bench, CRC, 0x34333231);
     bench_write(bench, CRC, 0x38373635);

@@ -108,6 +108,13 @@ static void test_program_without_erase(void **state)
     bench_expect_clean(bench);
     program_word(bench, 0, 0);
     bench_expect_violation(bench, "without being erased");
+    for (unsigned times = 0; times < 2; times++) { // even all ones use a word up
+        for (uint32_t i = 0; i < 8; i++) {
+            bench_write(bench, FLASH_BASE + 0x1000 + 4 * i, 0xFFFFFFFF);
+        }
+        bench_wait_us(bench, 200);
+        assert_int_equal(bench->violations, times);
+    }
 }
 
 static void test_rules(void **state)

@@ -83,6 +83,8 @@ static void test_output(void **state)
     assert_int_equal(pins->changes, 1);
     assert_int_equal(pins->changed.port, 'E');
     assert_int_equal(pins->changed.number, 3);
+    bench_write(&pins->bench, GPIOE + BSRR, 1u << 3);
+    assert_true(gpio_level(pins->gpio, led));
     bench_write(&pins->bench, GPIOE + BSRR, 1u << 3 | 1u << 19); // both: set wins
     assert_true(gpio_level(pins->gpio, led));
     assert_int_equal(pins->changes, 1);

@@ -248,6 +248,12 @@ static void test_repetition(void **state)
     assert_int_equal(bench_read(bench, TIM1 + SR) & 1, 0);
     bench_wait_us(bench, 1);
     assert_int_equal(bench_read(bench, TIM1 + SR) & 1, 1);
+    bench_wait_us(bench, 30 * 7 + 10); // one overflow into the next three
+    bench_write(bench, TIM1 + SR, 0);
+    bench_wait_us(bench, 19);
+    assert_int_equal(bench_read(bench, TIM1 + SR) & 1, 0);
+    bench_wait_us(bench, 1);
+    assert_int_equal(bench_read(bench, TIM1 + SR) & 1, 1);
     bench_expect_clean(bench);
 }
 
