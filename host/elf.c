@@ -1,13 +1,16 @@
 // ELF: what a programmer of flash has to write, taken from the program headers (libelf).
 //
 // Written from the System V ABI, chapters "Object Files" and "Program Loading". Loaded are the file
-// bytes of each PT_LOAD segment at its physical address. GNU ld puts the file's own headers into
-// the first segment when its page allows; that part is left out.
+// bytes of each PT_LOAD segment at its physical address. What of them belongs to no section is not
+// the program's: GNU ld puts the file's own headers into the first segment when its page allows,
+// and zeros between sections. Such bytes are left out or FF, as `objcopy -O binary --gap-fill 0xFF`
+// does, so that ELF and binary give the same chip.
 //
 // SPDX-License-Identifier: MIT
 #include "host/image.h"
 
 #include <gelf.h>
+#include <string.h>
 
 static int fail_damaged(struct ql_failure *failure, const char *name, const char *what)
 {
@@ -68,23 +71,63 @@ static int check_identity(const char *name, const uint8_t *bytes, size_t size,
     return 0;
 }
 
-// How many bytes at the segment's start are the ELF file's own headers and padding.
-static uint32_t header_bytes(Elf *elf, const GElf_Phdr *segment)
+// A part of the file that belongs to a segment.
+struct part {
+    size_t offset, size;
+};
+
+// What the section has in the file and in the segment; size 0 if nothing.
+static struct part section_part(Elf_Scn *scan, const GElf_Phdr *segment)
 {
-    if (segment->p_offset >= sizeof(Elf32_Ehdr))
-        return 0;
-    uint32_t lowest = UINT32_MAX;
+    GElf_Shdr section;
+    if (gelf_getshdr(scan, &section) == NULL || (section.sh_flags & SHF_ALLOC) == 0 ||
+        section.sh_type == SHT_NOBITS || section.sh_size == 0)
+        return (struct part){0};
+    const uint64_t segment_end = segment->p_offset + segment->p_filesz;
+    const uint64_t end = section.sh_offset + section.sh_size;
+    if (section.sh_offset < segment->p_offset || section.sh_offset >= segment_end)
+        return (struct part){0};
+    return (struct part){section.sh_offset,
+                         (end < segment_end ? end : segment_end) - section.sh_offset};
+}
+
+// From the segment's first section to its last; the whole segment if the file has no sections.
+static struct part used_part(Elf *elf, const GElf_Phdr *segment)
+{
+    size_t start = SIZE_MAX;
+    size_t end = 0;
     for (Elf_Scn *scan = elf_nextscn(elf, NULL); scan != NULL; scan = elf_nextscn(elf, scan)) {
-        GElf_Shdr section;
-        if (gelf_getshdr(scan, &section) == NULL || (section.sh_flags & SHF_ALLOC) == 0 ||
-            section.sh_type == SHT_NOBITS || section.sh_size == 0)
-            continue;
-        if (section.sh_offset >= segment->p_offset &&
-            section.sh_offset - segment->p_offset < segment->p_filesz &&
-            section.sh_offset - segment->p_offset < lowest)
-            lowest = (uint32_t)(section.sh_offset - segment->p_offset);
+        const struct part part = section_part(scan, segment);
+        if (part.size > 0 && part.offset < start)
+            start = part.offset;
+        if (part.size > 0 && part.offset + part.size > end)
+            end = part.offset + part.size;
     }
-    return lowest == UINT32_MAX ? 0 : lowest;
+    if (end == 0)
+        return (struct part){segment->p_offset, segment->p_filesz};
+    return (struct part){start, end - start};
+}
+
+static int add_sections(struct ql_image *image, Elf *elf, const char *name, const uint8_t *bytes,
+                        const GElf_Phdr *segment, struct ql_failure *failure)
+{
+    const struct part used = used_part(elf, segment);
+    const int result = ql_image_add(image, name, segment->p_paddr + used.offset - segment->p_offset,
+                                    bytes + used.offset, used.size, failure);
+    if (result != 0)
+        return result;
+    uint8_t *data = image->extents[image->count - 1].data;
+    bool blank = false;
+    for (Elf_Scn *scan = elf_nextscn(elf, NULL); scan != NULL; scan = elf_nextscn(elf, scan)) {
+        const struct part part = section_part(scan, segment);
+        if (part.size == 0)
+            continue;
+        if (!blank)
+            memset(data, 0xFF, used.size);
+        blank = true;
+        memcpy(data + (part.offset - used.offset), bytes + part.offset, part.size);
+    }
+    return 0;
 }
 
 static int read_segment(struct ql_image *image, Elf *elf, const char *name, const uint8_t *bytes,
@@ -94,16 +137,14 @@ static int read_segment(struct ql_image *image, Elf *elf, const char *name, cons
         return 0;
     if (segment->p_offset > size || segment->p_filesz > size - segment->p_offset) {
         ql_fail(failure, QL_IMAGE_DAMAGED,
-                "%s is truncated: the segment for 0x%08X needs the "
-                "file's bytes up to %llu, but it has only %zu",
+                "%s is truncated: the segment for 0x%08X needs the file's bytes up to %llu, but it "
+                "has only %zu",
                 name, (uint32_t)segment->p_paddr,
                 (unsigned long long)(segment->p_offset + segment->p_filesz), size);
         ql_hint(failure, "copy or build the file again");
         return -QL_IMAGE_DAMAGED;
     }
-    const uint32_t skipped = header_bytes(elf, segment);
-    return ql_image_add(image, name, segment->p_paddr + skipped,
-                        bytes + segment->p_offset + skipped, segment->p_filesz - skipped, failure);
+    return add_sections(image, elf, name, bytes, segment, failure);
 }
 
 static int read_segments(struct ql_image *image, Elf *elf, const char *name, const uint8_t *bytes,

@@ -132,6 +132,30 @@ static void test_elf_headers_are_not_loaded(void **state)
     ql_image_free(&image);
 }
 
+// Zeros that the linker put between sections are no part of the program.
+static void test_elf_padding_between_sections(void **state)
+{
+    (void)state;
+    elf_begin(0x90100009, 1);
+    elf_segment(0, 1, 0x1000, 0x90100000, 0x90100000, 0x100, 0x100);
+    vectors(0x1000, 0x24080000, 0x90100009);
+    memset(elf + 0x1008, 0x11, 0xF8);
+    elf_section(0x2000, 0x90100000, 0x1000, 0x20);
+    half(48, 3);
+    memcpy(elf + 0x2050, elf + 0x2028, 40);
+    word(0x2050 + 12, 0x90100080);
+    word(0x2050 + 16, 0x1080);
+    word(0x2050 + 20, 0x40);
+    elf_size = 0x2078;
+    assert_int_equal(parse("a.elf", elf, elf_size), 0);
+    assert_extent(0, 0x90100000, 0xC0);
+    assert_int_equal(image.extents[0].data[0x1F], 0x11);
+    assert_int_equal(image.extents[0].data[0x20], 0xFF);
+    assert_int_equal(image.extents[0].data[0x7F], 0xFF);
+    assert_int_equal(image.extents[0].data[0x80], 0x11);
+    ql_image_free(&image);
+}
+
 static void test_elf_program_is_the_extent_of_the_entry(void **state)
 {
     (void)state;
@@ -409,6 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elf_physical_addresses),
         cmocka_unit_test(test_elf_headers_are_not_loaded),
+        cmocka_unit_test(test_elf_padding_between_sections),
         cmocka_unit_test(test_elf_program_is_the_extent_of_the_entry),
         cmocka_unit_test(test_elf_vector_table_apart_from_code),
         cmocka_unit_test(test_elf_truncated_anywhere),
