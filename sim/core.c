@@ -300,6 +300,11 @@ void core_on_boot(struct core *core, uint32_t (*boot_address)(void *context), vo
     core->boot_context = context;
 }
 
+bool core_sleeping(const struct core *core)
+{
+    return core->sleeping;
+}
+
 void core_registers(struct core *core, uint32_t r[16], uint32_t *xpsr)
 {
     struct cpu_state state;

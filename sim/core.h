@@ -27,6 +27,9 @@ void core_interrupt(struct core *core, int signal);
 // The register values a debugger or a test wants to see: R0..R15 and xPSR.
 void core_registers(struct core *core, uint32_t r[16], uint32_t *xpsr);
 
+// The core waits in WFI or WFE.
+bool core_sleeping(const struct core *core);
+
 // Brings the derived statistics (times, rates) up to date.
 void core_update_statistics(struct core *core);
 

@@ -191,13 +191,13 @@ static bool write_words(const struct nvic *nvic, uint32_t address, const uint32_
 
 static void lock_up(struct nvic *nvic, const char *reason, const uint32_t *pc)
 {
-    char text[160];
+    char text[192];
 
     if (nvic->locked_up) {
         return;
     }
     nvic->locked_up = true;
-    snprintf(text, sizeof(text), "lock-up: %s", reason);
+    snprintf(text, sizeof(text), "lock-up: %.150s", reason);
     nvic->told(nvic->told_context, text, pc);
     machine_stop(nvic->machine, MACHINE_EXIT_LOCKUP);
 }
@@ -328,7 +328,7 @@ static void fault(struct nvic *nvic, unsigned exception, const char *what, uint3
                   uint32_t return_address)
 {
     int running = execution_priority(nvic, true);
-    char text[160];
+    char text[192];
 
     if (!handler_enabled(nvic, exception) || group_priority(nvic, exception) >= running) {
         if (running <= -1) {

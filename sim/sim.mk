@@ -8,10 +8,18 @@ SIM_MACHINE_ASAN    := $(addprefix $(BUILD)/asan/,$(SIM_MACHINE_OBJECTS))
 SIM_CORE_OBJECTS := $(addprefix sim/,core.o core_run.o cpu_unicorn.o cpu_unicorn_pc.o nvic.o \
                     nvic_registers.o systick.o mpu.o l1_cache.o debug_units.o symbols.o loader.o)
 SIM_CORE_ASAN    := $(addprefix $(BUILD)/asan/,$(SIM_CORE_OBJECTS))
-SIM_LIBRARIES    := -lunicorn -lelf -ldl
 
 # The models' tests: each fragment names its own programs and objects.
 include $(wildcard sim/models_*.mk)
+
+# The whole board: every file but main.c, for tests that have one inside.
+SIM_OBJECTS   := $(patsubst %.c,%.o,$(filter-out sim/main.c,$(wildcard sim/*.c sim/boards/*.c)))
+SIM_LIBRARIES := -lunicorn -lelf -ldl $(SIM_PERIPHERAL_LIBS) -lm
+
+$(BUILD)/quadlane-board: $(addprefix $(BUILD)/host/,$(SIM_OBJECTS) sim/main.o)
+	$(HOST_CC) $^ $(SIM_LIBRARIES) -o $@
+
+ALL += $(BUILD)/quadlane-board
 
 # Guest programs for the core's tests.
 SIM_GUESTS := $(BUILD)/arm/tests/model/guest/core.elf

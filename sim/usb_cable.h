@@ -27,6 +27,10 @@ struct usb_cable *usb_cable_create(struct machine *machine, struct usb_host *hos
 // Where a program connects: the path of the socket or pseudo-terminal, "" for `none`.
 const char *usb_cable_path(const struct usb_cable *cable);
 
+// A listening socket at `path`, for the board's other sockets too; one on which nobody listens any
+// more is replaced. -1: `error` holds a sentence.
+int cable_listen(const char *path, char *error, size_t error_size);
+
 // Closes connections and removes the socket.
 void usb_cable_close(struct usb_cable *cable);
 

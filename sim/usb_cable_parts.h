@@ -54,7 +54,6 @@ void cable_consume(struct cable_bytes *bytes, size_t length);
 void cable_free(struct cable_bytes *bytes);
 
 // usb_cable_path.c: listening sockets. -1 and a sentence on failure.
-int cable_listen(const char *path, char *error, size_t error_size);
 int cable_listen_runtime(const char *board_name, char *path, size_t path_size, char *error,
                          size_t error_size);
 

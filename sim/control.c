@@ -1,0 +1,276 @@
+// The control socket: lines in, "ok" or "error: sentence" out.
+//
+//   reset                             the reset pin
+//   power-cycle                       power off and on
+//   power-cut-after N [FRACTION]      power off and on inside the chip's Nth operation from now
+//   usb plug|unplug                   the USB cable
+//   button down|up                    the board's button
+//   stats                             counters, one "name value" a line, then ok
+//   quit                              ends the process with 0
+//
+// SPDX-License-Identifier: MIT
+#include "sim/control.h"
+
+#include "sim/usb_cable.h"
+#include "sim/virtual_board.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINE_MAX_LENGTH 256u
+
+struct client {
+    struct control *control;
+    struct watch *watch;
+    int fd;
+    char line[LINE_MAX_LENGTH];
+    size_t length;
+    bool overlong;
+};
+
+struct control {
+    struct virtual_board *board;
+    int listener;
+    char *path;
+};
+
+// --- Commands -----------------------------------------------------------------------------------
+
+static void reset_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    (void)argument;
+    machine_reset(virtual_board_machine(board), RESET_PIN);
+    fprintf(answer, "ok\n");
+}
+
+static void power_cycle_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    (void)argument;
+    virtual_board_power_cycle(board);
+    fprintf(answer, "ok\n");
+}
+
+static void power_cut_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    char *end;
+    unsigned long long operations;
+    double fraction = 0.5;
+
+    errno = 0;
+    operations = strtoull(argument, &end, 10);
+    if (end == argument || errno != 0 || argument[0] == '-') {
+        fprintf(answer, "error: power-cut-after takes a number of chip operations\n");
+        return;
+    }
+    if (*end == ' ') {
+        const char *start = end + 1;
+
+        fraction = strtod(start, &end);
+        if (end == start) {
+            end = (char *)"?";
+        }
+    }
+    if (*end != '\0' || !(fraction >= 0.0 && fraction < 1.0)) {
+        fprintf(answer, "error: the fraction of the operation that is done is 0 to below 1\n");
+        return;
+    }
+    virtual_board_cut_power_after(board, operations, fraction);
+    fprintf(answer, "ok\n");
+}
+
+static void usb_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    bool plug = strcmp(argument, "plug") == 0;
+
+    if (!plug && strcmp(argument, "unplug") != 0) {
+        fprintf(answer, "error: usb takes plug or unplug\n");
+        return;
+    }
+    virtual_board_plug(board, plug);
+    fprintf(answer, "ok\n");
+}
+
+static void button_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    bool down = strcmp(argument, "down") == 0;
+
+    if (!down && strcmp(argument, "up") != 0) {
+        fprintf(answer, "error: button takes down or up\n");
+        return;
+    }
+    if (virtual_board_description(board)->button.port == 0) {
+        fprintf(answer, "error: this board has no button\n");
+        return;
+    }
+    virtual_board_press(board, down);
+    fprintf(answer, "ok\n");
+}
+
+static void stats_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    (void)argument;
+    virtual_board_print_statistics(board, answer);
+    fprintf(answer, "ok\n");
+}
+
+static void quit_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    (void)argument;
+    machine_stop(virtual_board_machine(board), MACHINE_EXIT_OK);
+    fprintf(answer, "ok\n");
+}
+
+static const struct {
+    const char *name;
+    bool has_argument;
+    void (*run)(struct virtual_board *board, const char *argument, FILE *answer);
+} commands[] = {
+    {"reset", false, reset_command},
+    {"power-cycle", false, power_cycle_command},
+    {"power-cut-after", true, power_cut_command},
+    {"usb", true, usb_command},
+    {"button", true, button_command},
+    {"stats", false, stats_command},
+    {"quit", false, quit_command},
+};
+
+void control_execute(struct virtual_board *board, const char *line, FILE *answer)
+{
+    size_t name_length = strcspn(line, " ");
+    const char *argument = line + name_length + (line[name_length] == ' ');
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strlen(commands[i].name) != name_length ||
+            memcmp(commands[i].name, line, name_length) != 0) {
+            continue;
+        }
+        if (commands[i].has_argument != (*argument != '\0')) {
+            fprintf(answer, "error: %s takes %s\n", commands[i].name,
+                    commands[i].has_argument ? "an argument" : "no argument");
+            return;
+        }
+        commands[i].run(board, argument, answer);
+        return;
+    }
+    fprintf(answer, "error: unknown command, there are reset, power-cycle, power-cut-after N, usb "
+                    "plug|unplug, button down|up, stats, quit\n");
+}
+
+// --- The socket ---------------------------------------------------------------------------------
+
+static void answer_line(struct client *client)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *answer = open_memstream(&text, &length);
+
+    if (answer == NULL) {
+        abort();
+    }
+    client->line[client->length] = '\0';
+    if (client->overlong) {
+        fprintf(answer, "error: a line has at most %u characters\n", LINE_MAX_LENGTH - 1);
+    } else {
+        control_execute(client->control->board, client->line, answer);
+    }
+    fclose(answer);
+    for (size_t sent = 0; sent < length;) {
+        ssize_t result = send(client->fd, text + sent, length - sent, MSG_NOSIGNAL);
+
+        if (result <= 0) {
+            break; // the reader of `ready` sees the end
+        }
+        sent += (size_t)result;
+    }
+    free(text);
+    client->length = 0;
+    client->overlong = false;
+}
+
+static void take_byte(struct client *client, char byte)
+{
+    if (byte == '\n') {
+        answer_line(client);
+    } else if (byte == '\r') {
+        return;
+    } else if (client->length < LINE_MAX_LENGTH - 1) {
+        client->line[client->length++] = byte;
+    } else {
+        client->overlong = true;
+    }
+}
+
+static void client_ready(void *context, int fd, short revents)
+{
+    struct client *client = context;
+    char bytes[512];
+    ssize_t count = read(fd, bytes, sizeof(bytes));
+
+    (void)revents;
+    if (count <= 0) {
+        machine_unwatch(virtual_board_machine(client->control->board), client->watch);
+        close(fd);
+        free(client);
+        return;
+    }
+    for (ssize_t i = 0; i < count; i++) {
+        take_byte(client, bytes[i]);
+    }
+}
+
+static void listener_ready(void *context, int fd, short revents)
+{
+    struct control *control = context;
+    int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    struct client *client;
+
+    (void)revents;
+    if (connection < 0) {
+        return;
+    }
+    client = calloc(1, sizeof(*client));
+    if (client == NULL) {
+        abort();
+    }
+    client->control = control;
+    client->fd = connection;
+    client->watch = machine_watch(virtual_board_machine(control->board), connection, POLLIN,
+                                  client_ready, client);
+}
+
+struct control *control_create(struct virtual_board *board, const char *specification, char *error,
+                               size_t error_size)
+{
+    struct control *control;
+
+    if (strncmp(specification, "unix:", 5) != 0) {
+        snprintf(error, error_size, "--control %s: must be unix:PATH", specification);
+        return NULL;
+    }
+    control = calloc(1, sizeof(*control));
+    if (control == NULL) {
+        abort();
+    }
+    control->board = board;
+    control->path = strdup(specification + 5);
+    control->listener = cable_listen(control->path, error, error_size);
+    if (control->listener < 0) {
+        free(control->path);
+        free(control);
+        return NULL;
+    }
+    machine_watch(virtual_board_machine(board), control->listener, POLLIN, listener_ready, control);
+    return control;
+}
+
+void control_close(struct control *control)
+{
+    unlink(control->path);
+    close(control->listener);
+    free(control->path);
+    free(control);
+}

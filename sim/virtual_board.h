@@ -1,0 +1,58 @@
+// A whole virtual board: the microcontroller, its flash chip, its USB host, LED and button.
+//
+// SPDX-License-Identifier: MIT
+#ifndef SIM_VIRTUAL_BOARD_H
+#define SIM_VIRTUAL_BOARD_H
+
+#include "sim/board.h"
+#include "sim/h750_peripherals.h"
+#include "sim/machine_build.h"
+
+struct core;
+struct nor_chip;
+struct symbols;
+struct usb_host;
+struct usb_cable;
+struct virtual_board;
+
+struct virtual_board_settings {
+    const struct board_description *board;
+    const char *nor_path; // NULL: the chip's content lives as long as the process
+    uint8_t unique_id[12];
+    bool usb_plugged;
+};
+
+// NULL: a message is on stderr.
+struct virtual_board *virtual_board_create(const struct virtual_board_settings *settings);
+void virtual_board_destroy(struct virtual_board *board);
+
+// Loads "FILE[@ADDRESS]" into internal flash, RAM or the chip. False: `error` holds a sentence.
+bool virtual_board_load(struct virtual_board *board, const char *specification, char *error,
+                        size_t error_size);
+
+// Power comes on; call once, after loading.
+void virtual_board_power_on(struct virtual_board *board);
+
+// Power goes away and comes back: RAM and all that is volatile is lost.
+void virtual_board_power_cycle(struct virtual_board *board);
+
+// The same in the middle of the chip's operation number `operations` from now (0: the next one),
+// when `fraction` (0..1) of it is done.
+void virtual_board_cut_power_after(struct virtual_board *board, uint64_t operations,
+                                   double fraction);
+
+void virtual_board_press(struct virtual_board *board, bool down);
+void virtual_board_plug(struct virtual_board *board, bool plugged);
+
+struct machine *virtual_board_machine(struct virtual_board *board);
+struct core *virtual_board_core(struct virtual_board *board);
+struct symbols *virtual_board_symbols(struct virtual_board *board);
+struct usb_host *virtual_board_usb(struct virtual_board *board);
+struct nor_chip *virtual_board_chip(struct virtual_board *board);
+const struct peripherals *virtual_board_peripherals(const struct virtual_board *board);
+const struct board_description *virtual_board_description(const struct virtual_board *board);
+
+// Brings all counters up to date and prints them.
+void virtual_board_print_statistics(struct virtual_board *board, FILE *stream);
+
+#endif
