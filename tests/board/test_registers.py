@@ -14,7 +14,7 @@ import sys
 import harness
 
 HEADERS = [harness.ROOT / "firmware/chip/registers.h",
-           harness.ROOT / "sdk/include/quadlane/registers.h"]
+           harness.ROOT / "sdk/include/quadlane/h750.h"]
 VECTORS = harness.ROOT / "tests/vectors"
 # Blocks of the core that no SVD describes: firmware and virtual board are compared with each other.
 CORE_BASE = 0xE0000000
@@ -35,9 +35,8 @@ def read_svd():
         if not words or words[0] == "#":
             continue
         if words[0] == "peripheral":
-            current = peripherals[words[1]] = {"base": int(words[2], 16), "registers": []}
-            if len(words) > 3:
-                current["registers"] = peripherals[words[4]]["registers"]
+            current = peripherals[words[1]] = {"base": int(words[2], 16), "registers": [],
+                                               "like": words[4] if len(words) > 3 else words[1]}
         else:
             fields = {}
             for text in words[5:]:
@@ -45,11 +44,13 @@ def read_svd():
                 fields[name] = ((1 << int(width)) - 1) << int(bit)
             current["registers"].append((words[1], int(words[2], 16), int(words[3], 16), fields))
     for name, peripheral in peripherals.items():
-        for register, offset, reset, fields in peripheral["registers"]:
-            bits = 0
+        for register, offset, reset, fields in peripherals[peripheral["like"]]["registers"]:
+            # Two registers at one address are two views of it, as CCMR1_Input and CCMR1_Output.
+            known = registers.setdefault(peripheral["base"] + offset,
+                                         Register(f"{name}.{register}", reset, 0, {}))
+            known.fields.update(fields)
             for mask in fields.values():
-                bits |= mask
-            registers[peripheral["base"] + offset] = Register(f"{name}.{register}", reset, bits, fields)
+                known.bits |= mask
     return registers
 
 
@@ -64,12 +65,21 @@ def read_header(path):
         register = Register(f"{base}.{name.removeprefix(base + '_')}")
         registers[bases[base] + int(offset, 16)] = register
         by_name[name] = register
+    for name, address in re.findall(  # the SDK's form: the address stands there as it is
+            r"#define (\w+)\s+QL_REGISTER\((0x[0-9A-Fa-f]+)u\)", text):
+        by_name[name] = registers[int(address, 16)] = Register(name.replace("_", ".", 1))
+        # USART_CR1_UE is the field of each USART's CR1; the first stands for all.
+        by_name.setdefault(re.sub(r"^([A-Z]+)\d_", r"\1_", name), by_name[name])
     for name, mask, shift in re.findall(
-            r"#define (\w+)\s+\((0x[0-9A-Fa-f]+)u << (\d+)\)", text):
+            r"#define (\w+)\s+\((0x[0-9A-Fa-f]+|\d+)u << (\d+)\)", text):
         owner = max((known for known in by_name if name.startswith(known + "_")), key=len,
                     default=None)
-        harness.check(owner is not None, f"{path.name}: {name} belongs to no register")
-        by_name[owner].fields[name.removeprefix(owner + "_")] = int(mask, 16) << int(shift)
+        if owner is None:  # OTG_DOEPTSIZ0_STUPCNT: a field that only the first of a row has
+            owner = max((known for known in by_name if name.startswith(known + "0_")), key=len,
+                        default=None)
+            harness.check(owner is not None, f"{path.name}: {name} belongs to no register")
+            name = name.replace(owner + "0_", owner + "_", 1)
+        by_name[owner].fields[name.removeprefix(owner + "_")] = int(mask, 0) << int(shift)
     harness.check(registers, f"{path.name}: no register found; has the form of its lines changed?")
     return registers
 
@@ -115,7 +125,10 @@ def plain(name):
     peripheral, register = name.upper().split(".", 1)
     peripheral = re.sub(r"^OTG\w*", "OTG", peripheral)
     peripheral = re.sub(r"^GPIO[A-K]?$", "GPIO", peripheral)
+    peripheral = re.sub(r"^(IWDG|WWDG)1$", r"\1", peripheral)  # RM0433 numbers the watchdogs
     register = re.sub(r"^(?:OTG_(?:HS_|FS_)?|FS_|HS_)", "", register)
+    register = register.removeprefix(peripheral + "_")  # the SVD repeats some peripherals' names
+    register = re.sub(r"_(?:INPUT|OUTPUT)$", "", register)  # views of a timer's CCMR
     return f"{peripheral}.{re.sub(r'[^A-Z0-9]', '', register)}"
 
 
@@ -138,7 +151,8 @@ def header_findings(path):
         if not same_name("name", register.name, witness.name):
             yield f"{register.name} at {address:#010x}: the SVD calls it {witness.name}"
         for field, mask in register.fields.items():
-            if witness.fields.get(field) == mask or excused("field", f"{register.name}.{field}"):
+            if {name.upper(): bits for name, bits in witness.fields.items()}.get(field) == mask \
+                    or excused("field", f"{register.name}.{field}"):
                 continue
             near = [name for name, other in witness.fields.items() if other & mask]
             yield f"{register.name}.{field} = {mask:#x}: the SVD has {near} there"
