@@ -88,7 +88,7 @@ static void print_chip(const struct cli *cli, const struct ql_board *board)
         for (size_t i = 0; i < board->geometry.erase_count; i++)
             cli_say(cli, " %s %u ms,", cli_size(board->geometry.erase[i].size),
                     board->geometry.erase[i].typical_ms);
-        cli_say(cli, " page of %u bytes %u µs\n", board->geometry.page_size,
+        cli_say(cli, " page of %u bytes %u us\n", board->geometry.page_size,
                 board->geometry.page_typical_us);
     }
     if (ql_board_has(board, QL_INFO_PROGRAM_AREA))

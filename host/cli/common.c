@@ -46,6 +46,19 @@ void cli_set(struct cli *cli, const char *key, json_t *value)
     json_object_set_new(cli->result, key, value);
 }
 
+json_t *cli_text(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value != NULL)
+        return value;
+    char copy[512];
+    size_t length = 0;
+    for (; text[length] != '\0' && length < sizeof copy - 1; length++)
+        copy[length] = (text[length] & 0x80) != 0 ? '?' : text[length];
+    copy[length] = '\0';
+    return json_string(copy);
+}
+
 void cli_set_board(struct cli *cli)
 {
     const struct ql_board *board = &cli->connection.board;
