@@ -63,8 +63,8 @@ void cli_set_board(struct cli *cli)
 {
     const struct ql_board *board = &cli->connection.board;
     cli_set(cli, "board",
-            json_pack("{s:s, s:s, s:s, s:s}", "name", board->name, "serial", board->serial, "port",
-                      cli->connection.port, "bootloader", board->bootloader));
+            json_pack("{s:s, s:s, s:o, s:s}", "name", board->name, "serial", board->serial, "port",
+                      cli_text(cli->connection.port), "bootloader", board->bootloader));
 }
 
 const char *cli_size(uint64_t size)
