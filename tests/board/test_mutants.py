@@ -17,7 +17,7 @@ import harness
 
 WORK = harness.ROOT / "build/mutants"
 SOURCES = ["Makefile", "abi", "core", "firmware", "host", "sim", "sdk", "tests", "tools"]
-VIOLATION_EXIT = 3
+VIOLATION_EXIT = 10
 
 
 @dataclasses.dataclass
