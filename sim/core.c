@@ -311,20 +311,6 @@ bool core_sleeping(const struct core *core)
     return core->sleeping;
 }
 
-void core_registers(struct core *core, uint32_t r[16], uint32_t *xpsr)
-{
-    struct cpu_state state;
-    bool process;
-
-    cpu_read_state(core->cpu, &state);
-    process = (state.xpsr & XPSR_IPSR) == 0 && (state.control & CONTROL_SPSEL) != 0;
-    memcpy(r, state.r, sizeof(state.r));
-    r[13] = process ? state.sp_process : state.sp_main;
-    r[14] = state.lr;
-    r[15] = state.pc;
-    *xpsr = state.xpsr;
-}
-
 static void create_parts(struct core *core)
 {
     const struct cpu_events events = {.context = core,

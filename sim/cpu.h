@@ -90,10 +90,7 @@ enum cpu_exit cpu_run(struct cpu *cpu);
 void cpu_read_state(struct cpu *cpu, struct cpu_state *state);
 void cpu_write_state(struct cpu *cpu, const struct cpu_state *state);
 
-// S0..S31 and FPSCR.
-void cpu_read_fp(struct cpu *cpu, uint32_t s[32], uint32_t *fpscr);
-void cpu_write_fp(struct cpu *cpu, const uint32_t s[32], uint32_t fpscr);
-// The 16 registers of an exception frame only.
+// S0..S15 and FPSCR: what an exception frame holds.
 void cpu_read_fp_frame(struct cpu *cpu, uint32_t s[16], uint32_t *fpscr);
 void cpu_write_fp_frame(struct cpu *cpu, const uint32_t s[16], uint32_t fpscr);
 

@@ -198,25 +198,10 @@ static void transfer_fp(struct cpu *cpu, uint32_t *s, unsigned count, bool write
     }
 }
 
-void cpu_read_fp(struct cpu *cpu, uint32_t s[32], uint32_t *fpscr)
-{
-    transfer_fp(cpu, s, 32, false);
-    *fpscr = read_register(cpu, UC_ARM_REG_FPSCR);
-}
-
 void cpu_read_fp_frame(struct cpu *cpu, uint32_t s[16], uint32_t *fpscr)
 {
     transfer_fp(cpu, s, 16, false);
     *fpscr = read_register(cpu, UC_ARM_REG_FPSCR);
-}
-
-void cpu_write_fp(struct cpu *cpu, const uint32_t s[32], uint32_t fpscr)
-{
-    uint32_t copy[32];
-
-    memcpy(copy, s, sizeof(copy));
-    transfer_fp(cpu, copy, 32, true);
-    write_register(cpu, UC_ARM_REG_FPSCR, fpscr);
 }
 
 void cpu_write_fp_frame(struct cpu *cpu, const uint32_t s[16], uint32_t fpscr)

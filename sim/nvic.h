@@ -80,7 +80,6 @@ const uint64_t *nvic_entries(const struct nvic *nvic);
 
 // The devices NVIC, SCB (without caches), SCS.
 void nvic_add_devices(struct nvic *nvic);
-uint32_t nvic_ccr(const struct nvic *nvic);
 bool nvic_fpu_enabled(const struct nvic *nvic);
 void nvic_set_vector_table(struct nvic *nvic, uint32_t address); // VTOR after reset
 void nvic_on_ccr(struct nvic *nvic, void (*changed)(void *context, uint32_t before, uint32_t now),

@@ -386,19 +386,9 @@ struct core *virtual_board_core(struct virtual_board *board)
     return board->core;
 }
 
-struct symbols *virtual_board_symbols(struct virtual_board *board)
-{
-    return board->symbols;
-}
-
 struct usb_host *virtual_board_usb(struct virtual_board *board)
 {
     return board->usb;
-}
-
-struct nor_chip *virtual_board_chip(struct virtual_board *board)
-{
-    return board->chips[0];
 }
 
 const struct peripherals *virtual_board_peripherals(const struct virtual_board *board)

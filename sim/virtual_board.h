@@ -9,8 +9,6 @@
 #include "sim/machine_build.h"
 
 struct core;
-struct nor_chip;
-struct symbols;
 struct usb_host;
 struct usb_cable;
 struct virtual_board;
@@ -46,9 +44,7 @@ void virtual_board_plug(struct virtual_board *board, bool plugged);
 
 struct machine *virtual_board_machine(struct virtual_board *board);
 struct core *virtual_board_core(struct virtual_board *board);
-struct symbols *virtual_board_symbols(struct virtual_board *board);
 struct usb_host *virtual_board_usb(struct virtual_board *board);
-struct nor_chip *virtual_board_chip(struct virtual_board *board);
 const struct peripherals *virtual_board_peripherals(const struct virtual_board *board);
 const struct board_description *virtual_board_description(const struct virtual_board *board);
 
