@@ -7,6 +7,7 @@ has it.
 SPDX-License-Identifier: MIT
 """
 import pathlib
+import re
 import socket
 import struct
 import subprocess
@@ -95,13 +96,16 @@ class Board:
         """One command of the control socket; returns the lines of its answer."""
         if self.line is None:
             self.line = connect(self.control_path, self.process)
-        self.line.sendall(command.encode() + b"\n")
         answer = b""
-        while not answer.endswith(b"\n") or answer.rsplit(b"\n", 2)[-2][:2] not in (b"ok", b"er"):
-            part = self.line.recv(65536)
-            if not part:
-                raise BoardEnded(self.said())
-            answer += part
+        try:
+            self.line.sendall(command.encode() + b"\n")
+            while not re.search(rb"^(ok|error.*)\n\Z", answer, re.MULTILINE):
+                part = self.line.recv(65536)
+                if not part:
+                    raise ConnectionResetError
+                answer += part
+        except ConnectionError:
+            raise BoardEnded(self.said()) from None
         lines = answer.decode().splitlines()
         if lines[-1] != "ok":
             raise AssertionError(f"control: {command}: {lines[-1]}")
@@ -143,7 +147,14 @@ class Board:
         if self.cable is not None:
             self.cable.close()
             self.cable = None
-            self.control("stats")  # by its answer the board has seen the cable's end
+            self.settle()
+
+    def settle(self):
+        """Waits until the board has seen that the cable was let go: it serves one peer at a time."""
+        try:
+            self.control("stats")
+        except BoardEnded:
+            pass
 
     def enter_bootloader(self):
         """Holds the button from power-on until the host has configured the USB device."""
@@ -167,8 +178,10 @@ class Board:
     def host(self, *command, limit_s=WALL_LIMIT_S):
         """Runs a program that takes the cable over."""
         self.release()
-        return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL, timeout=limit_s)
+        result = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True,
+                                text=True, stdin=subprocess.DEVNULL, timeout=limit_s)
+        self.settle()
+        return result
 
     def tool(self, *arguments, limit_s=WALL_LIMIT_S):
         """Runs quadlane against this board."""
