@@ -54,6 +54,10 @@ enum guest_case {
     CASE_MPU_EXECUTE_NEVER,
     CASE_MPU_ALIGNMENT,
     CASE_WINDOW_COST,
+    CASE_ORDER,
+    CASE_FAULT_MASK,
+    CASE_STACK_ALIGNMENT,
+    CASE_LEVEL,
 };
 
 struct bench {
@@ -365,7 +369,7 @@ static void test_execute_never(void **state)
 static void test_self_modifying(void **state)
 {
     (void)state;
-    EXPECT(CASE_SELF_MODIFYING, 7, 9);
+    EXPECT(CASE_SELF_MODIFYING, 7 + 48, 8, 9, 10);
 }
 
 static void test_fpu_off(void **state)
@@ -421,6 +425,31 @@ static void test_unprivileged(void **state)
     assert_int_equal(bench.log[4], 0x8200);
     assert_int_equal(bench.log[6], 0xE000E100);
     bench_destroy(&bench);
+}
+
+static void test_order(void **state)
+{
+    (void)state;
+    // irq_low (line 1) raises line 2, which is in the same group and comes after it.
+    EXPECT(CASE_ORDER, 1, 0x100, 0x101, 0x200 + 18, 0x300 + 16, 0x300 + 21, 2);
+}
+
+static void test_fault_mask(void **state)
+{
+    (void)state;
+    EXPECT(CASE_FAULT_MASK, 0x300 + 21, 0);
+}
+
+static void test_stack_alignment(void **state)
+{
+    (void)state;
+    EXPECT(CASE_STACK_ALIGNMENT, 0, 0x300 + 21, 0);
+}
+
+static void test_level(void **state)
+{
+    (void)state;
+    EXPECT(CASE_LEVEL, 0x300 + 21, 0x300 + 21, 0x300 + 21, 1);
 }
 
 static void test_it_block(void **state)
@@ -591,6 +620,10 @@ int main(void)
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_unprivileged),
         cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_fault_mask),
+        cmocka_unit_test(test_stack_alignment),
         cmocka_unit_test(test_it_block),
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_instruction_cache),

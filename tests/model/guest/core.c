@@ -49,7 +49,16 @@ static void irq_high(void)
 
 static void irq_plain(void)
 {
+    if (flow == 3) {
+        __asm volatile("cpsid f" ::: "memory"); // ends with the handler
+    }
+    if (flow == 4) {
+        PORT_LOG = (uint32_t)__builtin_frame_address(0) & 7u;
+    }
     PORT_LOG = 0x300 + (get_ipsr() & 0xFF);
+    if (flow == 5 && ++ticks < 3) {
+        return; // the line stays up
+    }
     PORT_LOWER = (get_ipsr() & 0xFF) - 16;
     BARRIER();
 }
@@ -64,18 +73,24 @@ void guest_nmi(void)
     PORT_LOG = 0x22;
 }
 
-// Logs the call's number and puts a value into the caller's r0.
-__attribute__((used)) static void svc_body(uint32_t *frame)
+// Logs the call's number and puts a value into the caller's r0. one: all of the handler's first
+// instructions were executed.
+__attribute__((used)) static void svc_body(uint32_t *frame, uint32_t one)
 {
     const uint16_t *behind = (const uint16_t *)frame[6];
 
+    if (one != 1) {
+        PORT_LOG = 0xBAD;
+    }
     PORT_LOG = 0x5000u + (behind[-1] & 0xFFu);
     frame[0] = frame[0] + frame[1];
 }
 
+// A caller's IT block must not reach into the handler.
 __attribute__((naked)) void guest_svc(void)
 {
-    __asm volatile("tst lr, #4\n ite eq\n mrseq r0, msp\n mrsne r0, psp\n b svc_body");
+    __asm volatile("cmp r0, r0\n movs r1, #1\n tst lr, #4\n"
+                   "ite eq\n mrseq r0, msp\n mrsne r0, psp\n b svc_body");
 }
 
 __attribute__((used)) static void fault_body(uint32_t *frame, uint32_t number)
@@ -306,16 +321,21 @@ static void case_execute_never(void)
 // Code that is written, run, written anew and run again.
 static void case_self_modifying(void)
 {
-    static uint16_t code[2];
+    static uint16_t code[4];
     uint32_t (*function)(void) = (uint32_t(*)(void))((uintptr_t)code | 1);
+    uint32_t (*neighbour)(void) = (uint32_t(*)(void))((uintptr_t)(code + 2) | 1);
 
     code[0] = 0x2007; // movs r0, #7
     code[1] = 0x4770; // bx lr
+    code[2] = 0x2030; // movs r0, #48
+    code[3] = 0x4770;
     BARRIER();
-    PORT_LOG = function();
-    code[0] = 0x2009;
-    BARRIER();
-    PORT_LOG = function();
+    PORT_LOG = function() + neighbour();
+    for (uint16_t i = 8; i < 11; i++) {
+        code[0] = 0x2000 + i;
+        BARRIER();
+        PORT_LOG = function();
+    }
 }
 
 static void case_fpu_off(void)
@@ -473,13 +493,13 @@ static void case_it_block(void)
     uint32_t taken = 0;
     uint32_t not_taken = 0;
 
-    __asm volatile("movs r0, #1\n movs r1, #1\n"
-                   "cmp r0, #1\n"
-                   "ittte eq\n"
-                   "svceq #42\n"
-                   "addeq %0, %0, #1\n"
-                   "addeq %0, %0, #1\n"
-                   "addne %1, %1, #1\n"
+    __asm volatile("movs r0, #1\n movs r1, #9\n"
+                   "cmp r0, #2\n"
+                   "ittte ne\n"
+                   "svcne #42\n"
+                   "addne %0, %0, #1\n"
+                   "addne %0, %0, #1\n"
+                   "addeq %1, %1, #1\n"
                    : "+r"(taken), "+r"(not_taken)
                    :
                    : "r0", "r1", "cc", "memory");
@@ -688,6 +708,66 @@ static void case_window_cost(void)
     }
 }
 
+// Of pending lines the one with the lower priority value comes first, then the lower number; all
+// one after the other within one group.
+static void case_order(void)
+{
+    IPR(0) = 0xB0;
+    IPR(1) = 0xA0;
+    IPR(2) = 0x90;
+    IPR(5) = 0xB0;
+    ISER0 = 0x27;
+    AIRCR = 0x05FA0000u | 7u << 8;
+    __asm volatile("cpsid i" ::: "memory");
+    PORT_RAISE = 5;
+    PORT_RAISE = 1;
+    PORT_RAISE = 0;
+    BARRIER();
+    PORT_LOG = 1;
+    __asm volatile("cpsie i" ::: "memory");
+    PORT_LOG = 2;
+}
+
+static void case_fault_mask(void)
+{
+    uint32_t mask;
+
+    flow = 3;
+    ISER0 = 1u << 5;
+    PORT_RAISE = 5;
+    BARRIER();
+    __asm volatile("mrs %0, faultmask" : "=r"(mask));
+    PORT_LOG = mask;
+}
+
+// The stack is off by 4 when the interrupt comes: the frame is aligned to 8 all the same.
+static void case_stack_alignment(void)
+{
+    uint32_t before;
+    uint32_t after;
+
+    flow = 4;
+    ISER0 = 1u << 5;
+    __asm volatile("mov r4, sp\n"
+                   "bic r5, r4, #7\n sub r5, r5, #4\n mov sp, r5\n"
+                   "movs r6, #5\n str r6, [%2]\n dsb\n isb\n"
+                   "mov %0, r5\n mov %1, sp\n mov sp, r4"
+                   : "=&r"(before), "=&r"(after)
+                   : "r"(&PORT_RAISE)
+                   : "r4", "r5", "r6", "memory");
+    PORT_LOG = before - after;
+}
+
+// A line that stays up interrupts again.
+static void case_level(void)
+{
+    flow = 5;
+    ISER0 = 1u << 5;
+    PORT_RAISE = 5;
+    BARRIER();
+    PORT_LOG = 1;
+}
+
 static void (*const cases[])(void) = {
     case_nested,
     case_tail_chain,
@@ -720,6 +800,10 @@ static void (*const cases[])(void) = {
     case_mpu_execute_never,
     case_mpu_alignment,
     case_window_cost,
+    case_order,
+    case_fault_mask,
+    case_stack_alignment,
+    case_level,
 };
 
 void guest_reset(void)
