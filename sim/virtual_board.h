@@ -35,9 +35,12 @@ void virtual_board_power_on(struct virtual_board *board);
 void virtual_board_power_cycle(struct virtual_board *board);
 
 // The same in the middle of the chip's operation number `operations` from now (0: the next one),
-// when `fraction` (0..1) of it is done.
+// when `fraction` (0..1) of it is done. `stay_off`: the power does not come back, the process ends.
 void virtual_board_cut_power_after(struct virtual_board *board, uint64_t operations,
-                                   double fraction);
+                                   double fraction, bool stay_off);
+
+// Decides how operations look that the power cut.
+void virtual_board_seed_tears(struct virtual_board *board, uint64_t seed);
 
 void virtual_board_press(struct virtual_board *board, bool down);
 void virtual_board_plug(struct virtual_board *board, bool plugged);
