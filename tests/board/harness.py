@@ -23,6 +23,7 @@ BOOTLOADER = ROOT / "build/firmware/h750_w25q128-flash.bin"
 BLINK = ROOT / "build/sdk/blink/blink.elf"
 FAST = ROOT / "build/sdk/fast/fast.elf"
 CONSOLE = ROOT / "build/sdk/console/console.elf"
+GUESTS = ROOT / "build/arm/tests/board/guests"
 PROGRAM_ADDRESS = 0x90100000
 
 
