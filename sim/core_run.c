@@ -159,9 +159,6 @@ static void reset_if_asked(struct core *core)
     core->resetting = true;
     machine_reset_now(core->machine, kind);
     core->resetting = false;
-    if (core->boot_entry == UINT32_MAX && core->boot_stack == UINT32_MAX) {
-        fprintf(stderr, "quadlane-board: nothing to start: the vector table is blank\n");
-    }
 }
 
 static void step(struct core *core)

@@ -71,7 +71,8 @@ struct cpu_events {
     uint64_t (*window_block)(void *context, uint32_t address, uint32_t size);
     // The first access to a window (data or fetch) since it was shown.
     void (*window_opened)(void *context, const struct memory_region *region);
-    void (*exception)(void *context, enum cpu_exception kind, uint32_t detail);
+    // False: the core has locked up, cpu_run returns.
+    bool (*exception)(void *context, enum cpu_exception kind, uint32_t detail);
     void (*send_event)(void *context); // SEV somewhere in the block about to run
 };
 

@@ -70,6 +70,7 @@ struct cpu {
     bool running;
     bool in_access;      // inside a callback of uc_mmio_map
     bool left;           // boundary asked to leave
+    bool locked_up;      // the last exception could not be taken
     bool late_bus_error; // a bus error whose instruction cannot be found
     bool bus_error;      // an exact bus error is on its way to the INTR hook
     uint32_t bus_error_address;
@@ -381,7 +382,17 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
 static void leave(struct cpu *cpu)
 {
     cpu->left = true;
-    uc_emu_stop(cpu->uc);
+    if (cpu->running) {
+        uc_emu_stop(cpu->uc);
+    }
+}
+
+static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
+{
+    if (!cpu->events.exception(cpu->events.context, kind, detail)) {
+        cpu->locked_up = true;
+        leave(cpu);
+    }
 }
 
 // True: the block does not run now.
@@ -444,11 +455,6 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
 }
 
 // --- Exceptions ---------------------------------------------------------------------------------
-
-static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
-{
-    cpu->events.exception(cpu->events.context, kind, detail);
-}
 
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
 {
@@ -693,15 +699,15 @@ static bool invalid_instruction(struct cpu *cpu, uint32_t pc, enum cpu_exit *exi
 static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
 {
     uint32_t pc = read_register(cpu, UC_ARM_REG_PC);
+    bool invalid = cpu->invalid || error == UC_ERR_INSN_INVALID;
 
+    cpu->invalid = false;
+    *exit = CPU_EXIT_LEFT;
     if (cpu->left) {
-        cpu->left = false;
-        *exit = CPU_EXIT_LEFT;
-        return !cpu->remap;
+        return !cpu->remap || cpu->locked_up;
     }
-    if (cpu->invalid || error == UC_ERR_INSN_INVALID) {
-        cpu->invalid = false;
-        return invalid_instruction(cpu, pc, exit);
+    if (invalid) {
+        return invalid_instruction(cpu, pc, exit) || cpu->locked_up;
     }
     if (error == UC_ERR_OK) {
         *exit = CPU_EXIT_WAIT_INTERRUPT;
@@ -709,10 +715,10 @@ static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
     }
     if (error == UC_ERR_EXCEPTION) {
         raise(cpu, CPU_INVALID_STATE, pc);
-        return false;
+    } else {
+        fetch_failed(cpu, pc);
     }
-    fetch_failed(cpu, pc);
-    return false;
+    return cpu->locked_up;
 }
 
 enum cpu_exit cpu_run(struct cpu *cpu)
@@ -726,6 +732,8 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         uc_err error;
 
         apply_mappings(cpu);
+        cpu->left = false;
+        cpu->locked_up = false;
         cpu->running = true;
         error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
         cpu->running = false;

@@ -62,7 +62,8 @@ bool nvic_take(struct nvic *nvic, uint32_t return_address);
 
 void nvic_irq(struct nvic *nvic, unsigned irq, bool level);
 void nvic_set_pending(struct nvic *nvic, unsigned exception, bool pending);
-void nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail);
+// False: the core has locked up.
+bool nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail);
 
 // Would WFI return: something pends that outranks what runs, PRIMASK not considered.
 bool nvic_wakes(struct nvic *nvic);
