@@ -8,6 +8,10 @@
 // - Inside a memory callback the program counter is only known through two functions that the
 //   library exports but does not document (see cpu_unicorn_pc.c); without them it is the block's.
 //
+// Where silicon differs: interrupts are taken between basic blocks; the MPU is asked for each block
+// of code but not for data; LDM, STM, LDRD, STRD and VLDR take any alignment, CCR.UNALIGN_TRP and
+// CCR.DIV_0_TRP have no effect; the exclusive monitor is not cleared by an exception.
+//
 // SPDX-License-Identifier: MIT
 #include "sim/cpu.h"
 #include "sim/cpu_unicorn_pc.h"

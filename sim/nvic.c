@@ -115,6 +115,11 @@ void nvic_send_event(struct nvic *nvic)
     nvic->event = true;
 }
 
+bool nvic_sleeps_deep(const struct nvic *nvic)
+{
+    return (nvic->scr & SCR_SLEEPDEEP) != 0;
+}
+
 bool nvic_take_sleep_on_exit(struct nvic *nvic)
 {
     bool sleep = nvic->sleep_on_exit;

@@ -70,6 +70,8 @@ bool nvic_wakes(struct nvic *nvic);
 // The event register of WFE: read and clear; SEV and exceptions set it.
 bool nvic_take_event(struct nvic *nvic);
 void nvic_send_event(struct nvic *nvic);
+// SCR.SLEEPDEEP: WFI means Stop or Standby.
+bool nvic_sleeps_deep(const struct nvic *nvic);
 // A return to thread mode with SCR.SLEEPONEXIT happened: read and clear.
 bool nvic_take_sleep_on_exit(struct nvic *nvic);
 
