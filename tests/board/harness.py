@@ -117,6 +117,10 @@ class Board:
                     values[parts[0]] = parts[1]
         return values
 
+    def wait_device(self, limit_s=10):
+        """Until the USB host has configured the bootloader; its port takes connections from then on."""
+        wait_for(lambda: self.statistics()["usb_enumerations"] >= 1, limit_s, "the USB device")
+
     def tool(self, *arguments, limit_s=60, wait_s=20):
         """Runs quadlane against this board."""
         return run_tool(*arguments, "--port", f"unix:{self.usb_path}", "--wait", str(wait_s),
