@@ -1,5 +1,6 @@
 # core: the device's logic, without registers, and the tests of abi and core.
-CORE_SOURCES := core/boot.c core/nor.c core/nor_table.c core/server.c core/server_info.c core/sfdp.c core/update.c
+CORE_SOURCES := core/boot.c core/nor.c core/nor_table.c core/records.c core/seal.c \
+                core/server.c core/server_info.c core/sfdp.c core/update.c
 
 UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor update server boot)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
