@@ -57,4 +57,4 @@ include tools/tools.mk
 
 all: $(ALL)
 
--include $(shell find $(BUILD) -name '*.d' -type f -not -path '*/third_party/*' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/third_party -prune -o -type f -name '*.d' -print 2>/dev/null)

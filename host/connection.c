@@ -10,7 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define RETRY_NS           (100 * QL_NS_PER_MS)
+#define RETRY_NS (100 * QL_NS_PER_MS)
+// udev gives a new port its permissions a moment after the port appears.
+#define PERMISSION_NS      (3 * QL_NS_PER_S)
 #define RECONNECT_LIMIT_NS (10 * QL_NS_PER_S)
 
 static int fail_hung_up(const struct ql_link *link, const char *port, struct ql_failure *failure)
@@ -233,6 +235,32 @@ static bool may_change(int result)
 
 static int reconnect(struct ql_connection *connection, struct ql_failure *failure);
 
+// A USB port that the user named: after a replug it may have another name.
+static void note_usb(struct ql_connection *connection)
+{
+    struct ql_found found[QL_FOUND_MAX];
+    size_t count = 0;
+    if (strchr(connection->port, ':') != NULL)
+        return;
+    ql_discover_usb(found, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (serial_matches(connection->board.serial, found[i].serial))
+            connection->by_serial = true;
+    }
+}
+
+static int connect_once(struct ql_connection *connection, const struct ql_connect_options *options,
+                        struct attempt *attempt, struct ql_failure *failure)
+{
+    if (options->port == NULL)
+        return connect_found(connection, options->serial, attempt, failure);
+    const int result = open_port(connection, connection->port, options->wait_ns, &connection->board,
+                                 attempt, failure);
+    if (result == 0)
+        note_usb(connection);
+    return result;
+}
+
 int ql_connect(struct ql_connection *connection, const struct ql_connect_options *options,
                struct ql_failure *failure)
 {
@@ -243,14 +271,15 @@ int ql_connect(struct ql_connection *connection, const struct ql_connect_options
     connection->reconnect = reconnect;
     if (options->port != NULL)
         snprintf(connection->port, sizeof connection->port, "%s", options->port);
+    uint64_t refused_ns = 0;
     for (;;) {
         struct attempt attempt = {0};
-        const int result = options->port != NULL
-                               ? open_port(connection, connection->port, options->wait_ns,
-                                           &connection->board, &attempt, failure)
-                               : connect_found(connection, options->serial, &attempt, failure);
+        const int result = connect_once(connection, options, &attempt, failure);
         const uint64_t waited_ns = ql_clock_now(&clock) - start_ns;
         if (result == 0 || attempt.final || !may_change(result) || waited_ns >= options->wait_ns)
+            return result;
+        refused_ns += result == -QL_PORT_PERMISSION ? RETRY_NS : 0;
+        if (refused_ns > PERMISSION_NS)
             return result;
         if (ql_cancelled(options->observer))
             return ql_fail(failure, QL_INTERRUPTED, "interrupted while waiting for a board");

@@ -20,7 +20,7 @@ extern union ql_vector ql_vectors_in_dtcm[QL_VECTOR_COUNT];
 #define QL_FAULT_STACK_SIZE 1024
 extern uint64_t ql_fault_stack[QL_FAULT_STACK_SIZE / 8];
 
-// Number of the MPU region that closes the 32 bytes below the stack's limit.
+// Number of the MPU region that closes the 512 bytes below the stack's limit.
 #define QL_STACK_GUARD_REGION 3
 
 void Reset_Handler(void);

@@ -59,7 +59,7 @@ static void mpu_set_up(void)
     m7_dmb();
     mpu_region_set(2, 0x00000000, closed | REGION_SIZE(8)); // null pointers
     mpu_region_set(QL_STACK_GUARD_REGION, (uint32_t)(uintptr_t)ql_stack_guard,
-                   closed | REGION_SIZE(5));
+                   closed | REGION_SIZE(9));
     mpu_region_set(4, 0x30000000, shared_with_dma | REGION_SIZE(18)); // SRAM1, SRAM2
     mpu_region_set(5, 0x30040000, shared_with_dma | REGION_SIZE(15)); // SRAM3
     mpu_region_set(6, 0x38000000, shared_with_dma | REGION_SIZE(16)); // SRAM4

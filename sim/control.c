@@ -156,8 +156,8 @@ void control_execute(struct virtual_board *board, const char *line, FILE *answer
         commands[i].run(board, argument, answer);
         return;
     }
-    fprintf(answer, "error: unknown command, there are reset, power-cycle, power-cut-after N, usb "
-                    "plug|unplug, button down|up, stats, quit\n");
+    fprintf(answer, "error: unknown command, there are reset, power-cycle, power-cut-after N "
+                    "[FRACTION], usb plug|unplug, button down|up, stats, quit\n");
 }
 
 // --- The socket ---------------------------------------------------------------------------------

@@ -126,6 +126,10 @@ static uint64_t window_block(void *context, uint32_t address, uint32_t size)
 {
     struct core *core = context;
 
+    if (core->program_started_ns == 0 && core->window != NULL &&
+        address - core->window->base < core->window->size) {
+        core->program_started_ns = machine_now_ns(core->machine);
+    }
     return l1_cache_fetch(core->cache, address, size);
 }
 
@@ -274,6 +278,8 @@ static void reset(void *context, enum reset_kind kind)
     cpu_write_state(core->cpu, &state);
     core->sleeping = false;
     core->faults = 0;
+    core->reset_ns = machine_now_ns(core->machine);
+    core->program_started_ns = 0;
     core->boot_stack = stack;
     core->boot_entry = entry;
 }

@@ -11,6 +11,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/cpu.h"
 #include "sim/cpu_unicorn_pc.h"
+#include "sim/cpu_unicorn_stores.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -63,6 +64,7 @@ struct cpu {
     struct machine_clock *clock;
     struct cpu_events events;
     struct cpu_pc_finder *pc_finder;
+    struct cpu_stores *stores;
     uint32_t block;
     uint32_t previous_block;
     bool running;
@@ -544,6 +546,9 @@ static void map(struct mapping *mapping, bool as_memory)
         }
         check(uc_mem_map_ptr(cpu->uc, mapping->base, mapping->size, permissions, region->memory),
               region->name);
+        if (region->writable && cpu->stores != NULL) {
+            cpu_stores_mapped(cpu->stores, mapping->base, mapping->size, region->memory);
+        }
     } else {
         check(
             uc_mmio_map(cpu->uc, mapping->base, mapping->size, on_read, mapping, on_write, mapping),
@@ -561,6 +566,9 @@ static void remap(struct mapping *mapping)
         // Translations are keyed by a number that the next mapping may get again.
         uc_ctl_remove_cache(cpu->uc, (uint64_t)mapping->base,
                             (uint64_t)mapping->base + mapping->size);
+        if (cpu->stores != NULL) {
+            cpu_stores_unmapped(cpu->stores, mapping->base);
+        }
     }
     check(uc_mem_unmap(cpu->uc, mapping->base, mapping->size), "to unmap");
     map(mapping, mapping->wanted);
@@ -792,6 +800,9 @@ struct cpu *cpu_create(struct machine *machine, const struct cpu_events *events)
     add_hook(cpu, UC_HOOK_INSN_INVALID, (void *)on_invalid);
     add_hook(cpu, UC_HOOK_MEM_WRITE_PROT, (void *)on_write_protected);
     cpu->pc_finder = cpu_pc_finder_create(cpu->uc);
+    if (cpu->pc_finder != NULL) {
+        cpu->stores = cpu_stores_create(cpu->uc);
+    }
     cpu_forget_blocks(cpu);
     return cpu;
 }
@@ -800,5 +811,6 @@ void cpu_destroy(struct cpu *cpu)
 {
     cpu_pc_finder_destroy(cpu->pc_finder);
     uc_close(cpu->uc);
+    cpu_stores_destroy(cpu->stores);
     free(cpu);
 }

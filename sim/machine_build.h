@@ -53,8 +53,8 @@ bool machine_reset_asked(const struct machine *machine, enum reset_kind *kind);
 
 // Polls the descriptors of machine_watch once, waiting at most timeout_ns.
 void machine_serve(struct machine *machine, uint64_t timeout_ns);
-// Waits until a descriptor is ready or timeout_ns have passed, without serving it.
-void machine_wait(struct machine *machine, uint64_t timeout_ns);
+// Waits until a descriptor is ready (true) or timeout_ns have passed, without serving it.
+bool machine_wait(struct machine *machine, uint64_t timeout_ns);
 // There is a descriptor that something could come from.
 bool machine_watching(const struct machine *machine);
 

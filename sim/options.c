@@ -69,7 +69,7 @@ void options_print_help(void)
         "                        (default: a socket where `quadlane` looks for boards)\n"
         "  --uart NAME=WHERE     a serial port: stdio, unix:PATH, file:PATH or pty; may be\n"
         "                        given several times (default: the board's console on stdio)\n"
-        "  --control unix:PATH   take commands: reset, power-cycle, power-cut-after N,\n"
+        "  --control unix:PATH   take commands: reset, power-cycle, power-cut-after N [FRACTION],\n"
         "                        usb plug|unplug, button down|up, stats, quit\n"
         "  --speed real|max      real (default): never ahead of the wall clock\n"
         "  --until TEXT          end with 0 when a serial port has printed TEXT\n"

@@ -5,7 +5,8 @@ SIM_MACHINE_OBJECTS := $(addprefix sim/,machine.o machine_time.o machine_report.
 SIM_MACHINE_ASAN    := $(addprefix $(BUILD)/asan/,$(SIM_MACHINE_OBJECTS))
 
 # The core complex.
-SIM_CORE_OBJECTS := $(addprefix sim/,core.o core_run.o cpu_unicorn.o cpu_unicorn_pc.o nvic.o \
+SIM_CORE_OBJECTS := $(addprefix sim/,core.o core_run.o cpu_unicorn.o cpu_unicorn_pc.o \
+                    cpu_unicorn_stores.o nvic.o \
                     nvic_registers.o systick.o mpu.o l1_cache.o debug_units.o symbols.o loader.o)
 SIM_CORE_ASAN    := $(addprefix $(BUILD)/asan/,$(SIM_CORE_OBJECTS))
 
@@ -14,7 +15,8 @@ include $(wildcard sim/models_*.mk)
 
 # The whole board: every file but main.c, for tests that have one inside.
 SIM_OBJECTS   := $(patsubst %.c,%.o,$(filter-out sim/main.c,$(wildcard sim/*.c sim/boards/*.c)))
-SIM_LIBRARIES := -lunicorn -lelf -ldl $(SIM_PERIPHERAL_LIBS) -lm
+# -rdynamic: cpu_unicorn_stores.c stands in front of functions of the library.
+SIM_LIBRARIES := -rdynamic -lunicorn -lelf -ldl $(SIM_PERIPHERAL_LIBS) -lm
 
 $(BUILD)/quadlane-board: $(addprefix $(BUILD)/host/,$(SIM_OBJECTS) sim/main.o)
 	$(HOST_CC) $^ $(SIM_LIBRARIES) -o $@

@@ -28,9 +28,9 @@ void reset_system(void)
     }
 }
 
+// The backup registers' bus clock must be on.
 static void backup_register_write(uint32_t value)
 {
-    RCC_APB4ENR |= RCC_APB4ENR_RTCAPBEN; // on after reset; a debugger's user may have cleared it
     PWR_CR1 |= PWR_CR1_DBP;
     // The write protection takes a few bus cycles to open.
     while ((PWR_CR1 & PWR_CR1_DBP) == 0) {
@@ -40,18 +40,28 @@ static void backup_register_write(uint32_t value)
     PWR_CR1 &= ~PWR_CR1_DBP;
 }
 
+static uint32_t backup_clock_on(void)
+{
+    uint32_t before = RCC_APB4ENR;
+    RCC_APB4ENR = before | RCC_APB4ENR_RTCAPBEN;
+    (void)RCC_APB4ENR;
+    return before;
+}
+
 void reset_into_bootloader(void)
 {
+    (void)backup_clock_on();
     backup_register_write(QL_STAY_REQUEST_VALUE);
     reset_system();
 }
 
 bool reset_stay_request_take(void)
 {
-    RCC_APB4ENR |= RCC_APB4ENR_RTCAPBEN;
-    if (RTC_BKP31R != QL_STAY_REQUEST_VALUE) {
-        return false;
+    uint32_t before = backup_clock_on();
+    bool asked = RTC_BKP31R == QL_STAY_REQUEST_VALUE;
+    if (asked) {
+        backup_register_write(0);
     }
-    backup_register_write(0);
-    return true;
+    RCC_APB4ENR = before;
+    return asked;
 }

@@ -90,6 +90,8 @@ int cli_connect(struct cli *cli, bool need_chip);
 void cli_say(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Adds members to the result of --json; takes over the value.
 void cli_set(struct cli *cli, const char *key, json_t *value);
+// A JSON string of any bytes: what is not UTF-8 (a file's name may be so) becomes question marks.
+json_t *cli_text(const char *text);
 void cli_set_board(struct cli *cli);
 // Sizes for people: "15 MiB", "1.2 MiB", "640 bytes". The text stays valid for some calls.
 const char *cli_size(uint64_t size);

@@ -96,7 +96,7 @@ static int run(struct cli *cli)
         return result;
     const struct ql_flash_options options = {
         .name = file, .is_program = !cli_has(cli, CLI_DATA), .full = cli_has(cli, CLI_FULL)};
-    cli_set(cli, "file", json_string(file));
+    cli_set(cli, "file", cli_text(file));
     set_extents(cli, &image);
     result = flash_image(cli, &image, &options);
     ql_image_free(&image);

@@ -7,27 +7,23 @@
 
 #include <string.h>
 
-static const struct {
-    uint32_t bit;
-    const char *name;
-} reset_causes[] = {
-    {17, "CPU"},      {21, "brown-out"}, {22, "reset pin"},       {23, "power-on"},
-    {24, "software"}, {26, "watchdog"},  {28, "window watchdog"}, {30, "illegal low-power entry"},
-};
-
-static void format_reset_causes(uint32_t value, char *text, size_t size)
+// The reset's origin. A reset of any kind also sets the pin's flag, a power-on nearly all of them;
+// so the first that fits counts.
+static const char *reset_cause_name(uint32_t value)
 {
-    size_t length = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < sizeof reset_causes / sizeof reset_causes[0]; i++) {
-        if ((value >> reset_causes[i].bit & 1) == 0)
-            continue;
-        const int added = snprintf(text + length, size - length, "%s%s", length > 0 ? ", " : "",
-                                   reset_causes[i].name);
-        length += added > 0 ? (size_t)added : 0;
-        if (length >= size)
-            return;
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } causes[] = {
+        {23, "power-on"},        {21, "brown-out"}, {26, "watchdog"},
+        {28, "window watchdog"}, {24, "software"},  {30, "illegal low-power entry"},
+        {22, "reset pin"},       {17, "CPU"},
+    };
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+        if ((value >> causes[i].bit & 1) != 0)
+            return causes[i].name;
     }
+    return "none";
 }
 
 static const char *revision_name(uint32_t idcode)
@@ -55,17 +51,15 @@ static const char *protection_text(uint8_t byte)
 
 static void print_microcontroller(const struct cli *cli, const struct ql_board *board)
 {
-    char causes[128];
     if (ql_board_has(board, QL_INFO_IDCODE))
         cli_say(cli, "microcontroller   device %03X revision %s (IDCODE %08X)\n",
                 board->idcode & 0xFFF, revision_name(board->idcode), board->idcode);
     if (ql_board_has(board, QL_INFO_CLOCKS))
         cli_say(cli, "clocks            CPU %.4g MHz, QUADSPI %.4g MHz\n", board->cpu_hz / 1e6,
                 board->quadspi_hz / 1e6);
-    if (ql_board_has(board, QL_INFO_RESET_CAUSE)) {
-        format_reset_causes(board->reset_cause, causes, sizeof causes);
-        cli_say(cli, "reset cause       %s (RCC_RSR %08X)\n", causes, board->reset_cause);
-    }
+    if (ql_board_has(board, QL_INFO_RESET_CAUSE))
+        cli_say(cli, "reset cause       %s (RCC_RSR %08X)\n", reset_cause_name(board->reset_cause),
+                board->reset_cause);
     if (ql_board_has(board, QL_INFO_READ_PROTECTION))
         cli_say(cli, "read protection   %s\n", protection_text(board->read_protection));
 }
@@ -88,7 +82,7 @@ static void print_chip(const struct cli *cli, const struct ql_board *board)
         for (size_t i = 0; i < board->geometry.erase_count; i++)
             cli_say(cli, " %s %u ms,", cli_size(board->geometry.erase[i].size),
                     board->geometry.erase[i].typical_ms);
-        cli_say(cli, " page of %u bytes %u µs\n", board->geometry.page_size,
+        cli_say(cli, " page of %u bytes %u us\n", board->geometry.page_size,
                 board->geometry.page_typical_us);
     }
     if (ql_board_has(board, QL_INFO_PROGRAM_AREA))
@@ -159,7 +153,8 @@ static void set_all(struct cli *cli, const struct ql_board *board)
     cli_set(cli, "stay_reason", json_integer(board->stay_reason));
     cli_set(cli, "stay_reason_text", json_string(ql_stay_reason_text(board->stay_reason)));
     cli_set(cli, "idcode", json_integer(board->idcode));
-    cli_set(cli, "reset_cause", json_integer(board->reset_cause));
+    cli_set(cli, "reset_cause", json_string(reset_cause_name(board->reset_cause)));
+    cli_set(cli, "reset_flags", json_integer(board->reset_cause));
     cli_set(cli, "cpu_hz", json_integer(board->cpu_hz));
     cli_set(cli, "quadspi_hz", json_integer(board->quadspi_hz));
     cli_set(cli, "read_protection", json_integer(board->read_protection));

@@ -31,9 +31,10 @@ static int run(struct cli *cli)
     json_t *boards = json_array();
     for (size_t i = 0; i < count; i++) {
         const struct ql_found *one = &found[i];
-        json_array_append_new(boards, json_pack("{s:s, s:s, s:s, s:b, s:s}", "port", one->port,
-                                                "serial", one->serial, "name", one->name, "virtual",
-                                                one->is_virtual, "state", state_name(one->state)));
+        json_array_append_new(boards,
+                              json_pack("{s:o, s:s, s:s, s:b, s:s}", "port", cli_text(one->port),
+                                        "serial", one->serial, "name", one->name, "virtual",
+                                        one->is_virtual, "state", state_name(one->state)));
         cli_say(cli, "%-24s  %-16s  %s  %s\n", one->serial[0] != '\0' ? one->serial : "-",
                 one->name, one->port, state_text(one->state));
     }

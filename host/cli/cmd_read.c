@@ -44,7 +44,7 @@ static int run(struct cli *cli)
     if (result != 0)
         return result;
     progress_finish(&cli->progress);
-    cli_set(cli, "file", json_string(file));
+    cli_set(cli, "file", cli_text(file));
     cli_set(cli, "address", json_integer(address));
     cli_set(cli, "bytes", json_integer(length));
     cli_say(cli, "%s from 0x%08X are in %s\n", cli_size(length), address, file);

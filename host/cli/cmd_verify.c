@@ -59,7 +59,7 @@ static int run(struct cli *cli)
         result = ql_image_load(&image, file, has_address ? &address : NULL, &cli->failure);
     if (result != 0)
         return result;
-    cli_set(cli, "file", json_string(file));
+    cli_set(cli, "file", cli_text(file));
     cli_set(cli, "bytes", json_integer((json_int_t)ql_image_size(&image)));
     result = verify_image(cli, file, &image);
     ql_image_free(&image);

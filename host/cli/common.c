@@ -46,12 +46,25 @@ void cli_set(struct cli *cli, const char *key, json_t *value)
     json_object_set_new(cli->result, key, value);
 }
 
+json_t *cli_text(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value != NULL)
+        return value;
+    char copy[512];
+    size_t length = 0;
+    for (; text[length] != '\0' && length < sizeof copy - 1; length++)
+        copy[length] = (text[length] & 0x80) != 0 ? '?' : text[length];
+    copy[length] = '\0';
+    return json_string(copy);
+}
+
 void cli_set_board(struct cli *cli)
 {
     const struct ql_board *board = &cli->connection.board;
     cli_set(cli, "board",
-            json_pack("{s:s, s:s, s:s, s:s}", "name", board->name, "serial", board->serial, "port",
-                      cli->connection.port, "bootloader", board->bootloader));
+            json_pack("{s:s, s:s, s:o, s:s}", "name", board->name, "serial", board->serial, "port",
+                      cli_text(cli->connection.port), "bootloader", board->bootloader));
 }
 
 const char *cli_size(uint64_t size)

@@ -57,9 +57,9 @@ static void print_json(struct cli *cli, int result)
     json_object_update(object, cli->result);
     if (result != 0) {
         const struct ql_failure *failure = &cli->failure;
-        json_t *error =
-            json_pack("{s:s, s:i, s:s, s:s}", "code", ql_code_name(failure->code), "exit",
-                      (int)failure->code, "message", failure->sentence, "hint", failure->hint);
+        json_t *error = json_pack("{s:s, s:i, s:o, s:o}", "code", ql_code_name(failure->code),
+                                  "exit", (int)failure->code, "message",
+                                  cli_text(failure->sentence), "hint", cli_text(failure->hint));
         if (failure->board_status != 0) {
             json_object_set_new(error, "board_status",
                                 json_string(ql_status_name(failure->board_status)));

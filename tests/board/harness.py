@@ -116,6 +116,24 @@ class Board:
         return run_tool(*arguments, "--port", f"unix:{self.usb_path}", "--wait", str(wait_s),
                         limit_s=limit_s)
 
+    def start_tool(self, *arguments, wait_s=20):
+        """The same without waiting for its end."""
+        return start_tool(*arguments, "--port", f"unix:{self.usb_path}", "--wait", str(wait_s))
+
+
+def start_tool(*arguments, environment=None):
+    """Starts quadlane; use `stop` or `communicate`."""
+    return subprocess.Popen([str(part) for part in [TOOL, *arguments]], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+                            env={**os.environ, **(environment or {})})
+
+
+def stop(process):
+    """Ends a process that was started here, and takes it away."""
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
 
 def run_tool(*arguments, limit_s=60, environment=None):
     """Runs quadlane; returns the finished process with stdout and stderr as text."""

@@ -375,6 +375,14 @@ def test_json():
         check_equal(answer["board"]["serial"], "000000010000000200000003", "serial number")
 
 
+def test_json_of_odd_names():
+    """a file name that is not UTF-8 does not break the JSON"""
+    name = b"/nonexistent/\xff\xfe.bin"
+    process = subprocess.run([os.fsencode(TOOL), b"flash", name, b"--json"], capture_output=True, timeout=10)
+    check_equal(process.returncode, 10, "exit code")
+    check("??.bin" in json.loads(process.stdout)["error"]["message"], "message")
+
+
 def test_quiet():
     """--quiet prints nothing but errors"""
     with folder() as place, FakeBoard(place / "a.sock"):
