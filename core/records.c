@@ -399,7 +399,7 @@ static int record_start(struct records *records)
     // A SEALED or CLEARED follows each WRITING: both find room in the same sector. The first free
     // slot found at start is burnt, as a program cut short may have left cells there that look
     // blank now and will not later.
-    unsigned needed = (records->settled ? 0 : 1) + (records->kind == RECORD_WRITING ? 2 : 1);
+    unsigned needed = (records->settled ? 0u : 1u) + (records->kind == RECORD_WRITING ? 2u : 1u);
     if (records->slot + needed > RECORDS_SLOTS)
         return sector_start(records);
     if (!records->settled) {
