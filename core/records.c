@@ -254,16 +254,18 @@ static void records_without_base(struct records *records)
     records->blank = !records->used && nor_is_blank(place_bytes(records, 0), RECORDS_SIZE);
 }
 
-// The first slot behind all that are not blank, if the newest sector is the snapshot's own.
+// The first slot behind all that are not blank, if the newest sector is the snapshot's own and the
+// snapshot not the last thing written: its last page may be one whose program was cut short.
 static unsigned free_slot(const struct records *records)
 {
     if (!records->based || records->generation != records->base)
         return RECORDS_SLOTS;
     unsigned first = records->generation % RECORDS_SECTORS * RECORDS_SLOTS;
+    unsigned snapshot = 1u + place_bytes(records, first)[RECORD_LIVE];
     unsigned slot = RECORDS_SLOTS;
-    while (slot > 0 && nor_is_blank(place_bytes(records, first + slot - 1), RECORD_SIZE))
+    while (slot > snapshot && nor_is_blank(place_bytes(records, first + slot - 1), RECORD_SIZE))
         slot--;
-    return slot;
+    return slot == snapshot ? RECORDS_SLOTS : slot;
 }
 
 void records_load(struct records *records)
