@@ -5,7 +5,8 @@
 // another way at the next: this program keeps book of every bit that is not settled, and draws
 // those anew at each start. Bits of a run count as settled once END has read it back.
 //
-// SEED in the environment gives another run; CUTS=all more fractions.
+// Each operation meets at least one cut. SEED in the environment gives another run, CUTS=all seven
+// cuts at each operation.
 //
 // SPDX-License-Identifier: MIT
 #include <setjmp.h>
@@ -116,11 +117,12 @@ static void watch(void *context, const struct nor_command *command, const uint8_
         run_settled(ql_load_u32(data + 12), ql_load_u32(data + 16));
 }
 
-// Each page with unsettled bits reads them all as 0, all as 1, or each as it likes.
+// Unsettled bits read all as 1, or page by page all as 0, all as 1, or each as it likes.
 static void unsettled_draw(void)
 {
+    bool all_blank = chance(3) == 0;
     for (uint32_t page = 0; page < SIZE; page += 256) {
-        uint32_t way = chance(4);
+        uint32_t way = all_blank ? 1 : chance(4);
         for (uint32_t i = page; i < page + 256; i++) {
             if (unsettled[i] == 0)
                 continue;
@@ -276,6 +278,7 @@ static bool update(const struct update_of *what)
 static uint8_t old_program[PROGRAM], new_program[PROGRAM], third_program[PROGRAM];
 static uint8_t data[DATA], old_data[DATA];
 static uint64_t cuts;
+static bool data_matters;
 static char where[128];
 
 static void fail_with(const char *what)
@@ -300,6 +303,10 @@ static void check(void)
     if (start.status == QL_STATUS_OK && memcmp(chip_at(LOG_SIZE), old_program, PROGRAM) != 0 &&
         memcmp(chip_at(LOG_SIZE), new_program, PROGRAM) != 0)
         fail_with("half a program would start");
+    if (start.status == QL_STATUS_OK && data_matters &&
+        memcmp(chip_at(offset_of(DATA_AT)), old_data, DATA) != 0 &&
+        memcmp(chip_at(offset_of(DATA_AT)), data, DATA) != 0)
+        fail_with("a program would start whose data are not whole");
 }
 
 static void restarts(unsigned count)
@@ -468,13 +475,13 @@ static void cut_once(const struct scenario *scenario, uint64_t at, double fracti
 static void run_scenario(const struct scenario *scenario, unsigned variant)
 {
     static const double fractions[] = {0, 0.01, 0.2, 0.3, 0.6, 0.95, 0.999};
-    static const double short_fractions[] = {0, 0.5, 0.99};
     fill(old_program, PROGRAM);
     fill(new_program, PROGRAM);
     fill(third_program, PROGRAM);
     fill(old_data, DATA);
     fill(data, DATA);
     memset(base, 0xFF, SIZE);
+    data_matters = scenario->with_data;
     restore();
     scenario->prepare(variant);
     board_start();
@@ -483,14 +490,10 @@ static void run_scenario(const struct scenario *scenario, unsigned variant)
     assert_true(update_all(scenario));
     uint64_t count = nor_chip_operations(model_bus.chip) - before;
     bool all = getenv("CUTS") != NULL;
-    for (uint64_t at = 0; at < count; at++) {
-        // Page programs in the middle of the program are all alike.
-        bool full = all || at < 16 || at + 4 >= count || at % 8 == 0;
-        const double *list = full ? fractions : short_fractions;
-        unsigned length = full ? sizeof fractions / sizeof fractions[0] : 3;
-        for (unsigned i = 0; i < length; i++)
-            cut_once(scenario, at, list[i], count);
-    }
+    for (uint64_t at = 0; at < count; at++)
+        for (unsigned i = 0; i < sizeof fractions / sizeof fractions[0]; i++)
+            if (all || i == at % 7 || chance(12) == 0)
+                cut_once(scenario, at, fractions[i], count);
 }
 
 static void power_cuts_at_every_operation(void **state)
