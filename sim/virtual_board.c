@@ -62,6 +62,7 @@ struct virtual_board {
     uint32_t load_address; // ...here, the first file's lowest address
     bool led;
     uint64_t power_cycles;
+    bool cut_stays; // power does not come back after the cut
 };
 
 // --- Power --------------------------------------------------------------------------------------
@@ -123,14 +124,24 @@ static void power_cut(void *context)
 
     machine_trace(board->machine, "board", "power is cut at chip operation %" PRIu64,
                   nor_chip_operations(board->chips[0]));
-    virtual_board_power_cycle(board);
+    if (board->cut_stays) {
+        machine_stop(board->machine, MACHINE_EXIT_OK);
+    } else {
+        virtual_board_power_cycle(board);
+    }
 }
 
 void virtual_board_cut_power_after(struct virtual_board *board, uint64_t operations,
-                                   double fraction)
+                                   double fraction, bool stay_off)
 {
+    board->cut_stays = stay_off;
     nor_chip_cut_at(board->chips[0], nor_chip_operations(board->chips[0]) + operations, fraction,
                     power_cut, board);
+}
+
+void virtual_board_seed_tears(struct virtual_board *board, uint64_t seed)
+{
+    nor_chip_set_seed(board->chips[0], seed);
 }
 
 // --- Boot ---------------------------------------------------------------------------------------
@@ -386,19 +397,9 @@ struct core *virtual_board_core(struct virtual_board *board)
     return board->core;
 }
 
-struct symbols *virtual_board_symbols(struct virtual_board *board)
-{
-    return board->symbols;
-}
-
 struct usb_host *virtual_board_usb(struct virtual_board *board)
 {
     return board->usb;
-}
-
-struct nor_chip *virtual_board_chip(struct virtual_board *board)
-{
-    return board->chips[0];
 }
 
 const struct peripherals *virtual_board_peripherals(const struct virtual_board *board)

@@ -23,6 +23,7 @@ BOOTLOADER = ROOT / "build/firmware/h750_w25q128-flash.bin"
 BLINK = ROOT / "build/sdk/blink/blink.elf"
 FAST = ROOT / "build/sdk/fast/fast.elf"
 CONSOLE = ROOT / "build/sdk/console/console.elf"
+GUESTS = ROOT / "build/arm/tests/board/guests"
 PROGRAM_ADDRESS = 0x90100000
 
 
@@ -30,7 +31,7 @@ class Board:
     """A running virtual board in a folder of its own; use it in a `with`."""
 
     def __init__(self, *arguments, bootloader=BOOTLOADER, nor=None, usb=True, speed="max",
-                 timeout_s=60, uid=None):
+                 timeout_s=1000000, uid=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-test-"))
         self.usb_path = self.folder / "usb"
         self.control_path = self.folder / "control"

@@ -55,13 +55,16 @@ MUTANTS = [
         ("firmware/chip/qspi.c", "RCC_AHB3ENR |= RCC_AHB3ENR_QSPIEN;", "")],
         r"(?i)QUADSPI.*clock"),
     Mutant("a register written while QUADSPI is busy", [
+        ("core/nor.c", "if (bus->poll_done(bus->context)) {", "if (true) {"),
         ("firmware/chip/qspi.c",
-         "    } while ((status & QUADSPI_SR_TCF) == 0 || (status & QUADSPI_SR_BUSY) != 0);",
-         "    } while (0);"),
-        ("firmware/chip/qspi.c", "    int error = idle_wait(TRANSFER_LIMIT_US);\n    if (error != 0) {\n"
+         "    int error = idle_wait(TRANSFER_LIMIT_US);\n    if (error != 0) {\n"
          "        return error;\n    }\n    QUADSPI_FCR = FLAGS_ALL;\n    if (length > 0) {",
          "    QUADSPI_FCR = FLAGS_ALL;\n    if (length > 0) {")],
         r"(?i)(CCR|DLR|AR|CR|ABR|PSM\w+|PIR).*BUSY"),
+    Mutant("memory-mapped mode left without an abort", [
+        ("firmware/chip/qspi.c", "int error = abort_transfer();\n    mapped = false;",
+         "int error = 0;\n    mapped = false;")],
+        r"CR written while BUSY is 1"),
     Mutant("the kernel clock undivided (erratum)", [
         ("firmware/chip/qspi.c", "enum { DIVIDER = 2 };", "enum { DIVIDER = 1 };")],
         r"(?i)prescaler"),
@@ -121,7 +124,7 @@ def build(mutant, number):
 def run_mutant(mutant, number):
     """Flashes a program with the mutant and checks the board's last words."""
     image = build(mutant, number)
-    with harness.Board(*mutant.arguments, bootloader=image, timeout_s=20) as board:
+    with harness.Board(*mutant.arguments, bootloader=image, timeout_s=600) as board:
         tool = board.start_tool("flash", harness.BLINK, wait_s=30)
         code = board.wait_exit(60)
         said = board.output()
