@@ -267,7 +267,7 @@ static _Noreturn void serve(bool offered)
         uint32_t notes = interrupt_notes();
         // Without a chance to start a program there is nothing to lose by connecting: a board whose
         // VBUS line is not wired as its struct says must stay reachable.
-        usb_device_plug(offer == BOOT_STAY || usb_power());
+        usb_device_plug(!offer.open || usb_power());
         bool more = serve_once();
         led_set(
             indicator_is_lit(time_now_ms(), update_is_open(&server.update), led_flashes(panicked)));
