@@ -2,7 +2,7 @@
 CORE_SOURCES := core/boot.c core/nor.c core/nor_table.c core/records.c core/seal.c \
                 core/server.c core/server_info.c core/sfdp.c core/update.c
 
-UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update server boot)
+UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server boot)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
 UNIT_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) $(UNIT_SHARED))
 

@@ -57,7 +57,10 @@ static const struct server_facts rig_facts = {
 
 void rig_restart(struct rig *rig)
 {
-    rig->fake.bus.unmap(&rig->fake); // as the controller's reset does
+    // As the controller's reset does. The driver knows nothing of the chip any more.
+    rig->fake.bus.poll_stop(&rig->fake);
+    rig->fake.bus.unmap(&rig->fake);
+    rig->fake.strict = false;
     nor_init(&rig->nor, &rig->fake.bus, rig->fake.window);
     nor_start(&rig->nor);
     struct server_config config = {
