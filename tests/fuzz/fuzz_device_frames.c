@@ -151,7 +151,12 @@ static void start(uint8_t options)
     fake.status[0] = (options & 0x1C) == 0x10 ? 0x1C : 0;
     nor_init(&nor, &fake.bus, fake.window);
     nor_start(&nor);
-    struct server_config config = {&facts, &nor, &sha256, ring, sizeof ring};
+    struct server_config config = {.facts = &facts,
+                                   .nor = &nor,
+                                   .sha256 = &sha256,
+                                   .policy = &lock_policy,
+                                   .ring = ring,
+                                   .ring_size = sizeof ring};
     server_init(&server, &config);
     ql_frame_decoder_init(&decoder);
 }
