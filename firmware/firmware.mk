@@ -108,3 +108,23 @@ $(FIRMWARE_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(FIRMWAR
 	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -o $@
 
 TEST_PROGRAMS += $(FIRMWARE_TESTS)
+
+# The signature check of locked images, for the PC. Its libsodium is hidden from the PC's own, with
+# which the test compares it.
+ED25519_TEST    := $(BUILD)/tests/unit/test_ed25519
+ED25519_OBJECTS := $(BUILD)/asan/core/ed25519_sodium.o $(LIBSODIUM_FILES:%=$(BUILD)/asan/libsodium/%.o)
+
+$(BUILD)/asan/libsodium/%.o: $(LIBSODIUM_SRC)/src/libsodium/%.c
+	@mkdir -p $(@D)
+	$(CLANG) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	    -fno-sanitize-recover=all $(LIBSODIUM_FLAGS) -c $< -o $@
+
+$(BUILD)/asan/ed25519_device.o: $(ED25519_OBJECTS)
+	ld -r -o $@ $^
+	objcopy --keep-global-symbol=ed25519_verify $@
+
+$(ED25519_TEST): $(BUILD)/asan/tests/unit/test_ed25519.o $(BUILD)/asan/ed25519_device.o
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -lsodium -o $@
+
+TEST_PROGRAMS += $(ED25519_TEST)
