@@ -2,7 +2,10 @@
 //
 //   reset                             the reset pin
 //   power-cycle                       power off and on
-//   power-cut-after N [FRACTION]      power off and on inside the chip's Nth operation from now
+//   power-cut-after N [FRACTION]      power off and on inside the flash chip's operation N from now
+//                                     (0: the next one), when FRACTION (0 to below 1) of it is done
+//   power-off-after N [FRACTION]      the same, but power stays off: ends the process with 0
+//   tear-seed N                       how operations look that the power cut (0 at first)
 //   usb plug|unplug                   the USB cable
 //   button down|up                    the board's button
 //   stats                             counters, one "name value" a line, then ok
@@ -54,7 +57,8 @@ static void power_cycle_command(struct virtual_board *board, const char *argumen
     fprintf(answer, "ok\n");
 }
 
-static void power_cut_command(struct virtual_board *board, const char *argument, FILE *answer)
+static void cut_power(struct virtual_board *board, const char *argument, bool stay_off,
+                      FILE *answer)
 {
     char *end;
     unsigned long long operations;
@@ -63,7 +67,7 @@ static void power_cut_command(struct virtual_board *board, const char *argument,
     errno = 0;
     operations = strtoull(argument, &end, 10);
     if (end == argument || errno != 0 || argument[0] == '-') {
-        fprintf(answer, "error: power-cut-after takes a number of chip operations\n");
+        fprintf(answer, "error: what is missing is a number of chip operations\n");
         return;
     }
     if (*end == ' ') {
@@ -78,7 +82,32 @@ static void power_cut_command(struct virtual_board *board, const char *argument,
         fprintf(answer, "error: the fraction of the operation that is done is 0 to below 1\n");
         return;
     }
-    virtual_board_cut_power_after(board, operations, fraction);
+    virtual_board_cut_power_after(board, operations, fraction, stay_off);
+    fprintf(answer, "ok\n");
+}
+
+static void power_cut_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    cut_power(board, argument, false, answer);
+}
+
+static void power_off_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    cut_power(board, argument, true, answer);
+}
+
+static void tear_seed_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    char *end;
+    unsigned long long seed;
+
+    errno = 0;
+    seed = strtoull(argument, &end, 10);
+    if (end == argument || *end != '\0' || errno != 0 || argument[0] == '-') {
+        fprintf(answer, "error: tear-seed takes a number\n");
+        return;
+    }
+    virtual_board_seed_tears(board, seed);
     fprintf(answer, "ok\n");
 }
 
@@ -132,6 +161,8 @@ static const struct {
     {"reset", false, reset_command},
     {"power-cycle", false, power_cycle_command},
     {"power-cut-after", true, power_cut_command},
+    {"power-off-after", true, power_off_command},
+    {"tear-seed", true, tear_seed_command},
     {"usb", true, usb_command},
     {"button", true, button_command},
     {"stats", false, stats_command},
@@ -156,8 +187,9 @@ void control_execute(struct virtual_board *board, const char *line, FILE *answer
         commands[i].run(board, argument, answer);
         return;
     }
-    fprintf(answer, "error: unknown command, there are reset, power-cycle, power-cut-after N, usb "
-                    "plug|unplug, button down|up, stats, quit\n");
+    fprintf(answer, "error: unknown command, there are reset, power-cycle, power-cut-after N "
+                    "[FRACTION], power-off-after N [FRACTION], tear-seed N, usb plug|unplug, "
+                    "button down|up, stats, quit\n");
 }
 
 // --- The socket ---------------------------------------------------------------------------------

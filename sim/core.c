@@ -126,6 +126,10 @@ static uint64_t window_block(void *context, uint32_t address, uint32_t size)
 {
     struct core *core = context;
 
+    if (core->program_started_ns == 0 && core->window != NULL &&
+        address - core->window->base < core->window->size) {
+        core->program_started_ns = machine_now_ns(core->machine);
+    }
     return l1_cache_fetch(core->cache, address, size);
 }
 
@@ -144,11 +148,11 @@ static void window_opened(void *context, const struct memory_region *region)
     }
 }
 
-static void exception(void *context, enum cpu_exception kind, uint32_t detail)
+static bool exception(void *context, enum cpu_exception kind, uint32_t detail)
 {
     struct core *core = context;
 
-    nvic_exception(core->nvic, kind, detail);
+    return nvic_exception(core->nvic, kind, detail);
 }
 
 static void send_event(void *context)
@@ -274,8 +278,15 @@ static void reset(void *context, enum reset_kind kind)
     cpu_write_state(core->cpu, &state);
     core->sleeping = false;
     core->faults = 0;
-    core->boot_stack = stack;
-    core->boot_entry = entry;
+    core->reset_ns = machine_now_ns(core->machine);
+    core->program_started_ns = 0;
+    if (stack == UINT32_MAX && entry == UINT32_MAX) {
+        fprintf(stderr,
+                "quadlane-board: nothing to run: the vector table at 0x%08" PRIX32
+                " is blank; --load puts a program there\n",
+                table);
+        machine_stop(core->machine, MACHINE_EXIT_LOCKUP);
+    }
 }
 
 static void mpu_changed(void *context)
@@ -303,20 +314,6 @@ void core_on_boot(struct core *core, uint32_t (*boot_address)(void *context), vo
 bool core_sleeping(const struct core *core)
 {
     return core->sleeping;
-}
-
-void core_registers(struct core *core, uint32_t r[16], uint32_t *xpsr)
-{
-    struct cpu_state state;
-    bool process;
-
-    cpu_read_state(core->cpu, &state);
-    process = (state.xpsr & XPSR_IPSR) == 0 && (state.control & CONTROL_SPSEL) != 0;
-    memcpy(r, state.r, sizeof(state.r));
-    r[13] = process ? state.sp_process : state.sp_main;
-    r[14] = state.lr;
-    r[15] = state.pc;
-    *xpsr = state.xpsr;
 }
 
 static void create_parts(struct core *core)

@@ -24,9 +24,6 @@ int core_run(struct core *core, bool real_speed);
 // From a signal handler: makes core_run return 128 + signal.
 void core_interrupt(struct core *core, int signal);
 
-// The register values a debugger or a test wants to see: R0..R15 and xPSR.
-void core_registers(struct core *core, uint32_t r[16], uint32_t *xpsr);
-
 // The core waits in WFI or WFE.
 bool core_sleeping(const struct core *core);
 

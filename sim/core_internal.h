@@ -28,8 +28,6 @@ struct core {
     const struct memory_region *window; // whose fetch costs are known
     uint32_t (*boot_address)(void *context);
     void *boot_context;
-    uint32_t boot_stack;
-    uint32_t boot_entry;
 
     bool sleeping;
     bool resetting;
@@ -42,6 +40,7 @@ struct core {
     uint64_t wall_base_ns; // wall clock when virtual time was virtual_base_ns
     uint64_t virtual_base_ns;
     uint64_t served_ns; // wall clock of the last look at the descriptors
+    uint64_t heard_ns;  // wall clock when the world outside last had something for us
 
     // Statistics.
     uint64_t start_ns;
@@ -50,6 +49,8 @@ struct core {
     uint64_t executing_ns;
     uint64_t mips;
     uint64_t cpu_hz;
+    uint64_t reset_ns;           // virtual time of the last reset
+    uint64_t program_started_ns; // of the first instruction from the flash chip since; 0: none
 };
 
 void core_run_prepare(struct core *core);

@@ -6,11 +6,13 @@
 #include <inttypes.h>
 #include <time.h>
 
-#define SLICE_CYCLES 20000u            // between looks at the wall clock
-#define SERVE_NS     (500 * NS_PER_US) // between looks at descriptors
-#define AHEAD_NS     (200 * NS_PER_US) // worth sleeping for
-#define BEHIND_NS    (50 * NS_PER_MS)  // lag that is given up
-#define IDLE_WAIT_NS (100 * NS_PER_MS) // so that signals are seen
+#define SLICE_CYCLES   20000u            // between looks at the wall clock
+#define SERVE_NS       (500 * NS_PER_US) // between looks at descriptors
+#define AHEAD_NS       (200 * NS_PER_US) // worth sleeping for
+#define BEHIND_NS      (50 * NS_PER_MS)  // lag that is given up
+#define QUIET_AFTER_NS (50 * NS_PER_MS)
+#define QUIET_WAIT_NS  (5 * NS_PER_MS)
+#define IDLE_WAIT_NS   (100 * NS_PER_MS) // so that signals are seen
 
 static uint64_t wall_now_ns(void)
 {
@@ -71,14 +73,22 @@ static bool awake(struct core *core)
 }
 
 // At real speed: waits for the wall clock or a descriptor, then moves time as far as that allows.
+// When nobody outside has said anything for a while, several events are left to fall due together:
+// a board that idles with its ticks and USB frames costs next to nothing.
 static void sleep_real(struct core *core, uint64_t until_ns)
 {
-    uint64_t allowed = allowed_ns(core, wall_now_ns());
+    uint64_t wall_ns = wall_now_ns();
+    uint64_t allowed = allowed_ns(core, wall_ns);
 
     if (until_ns > allowed) {
         uint64_t wait = until_ns - allowed;
 
-        machine_wait(core->machine, wait < IDLE_WAIT_NS ? wait : IDLE_WAIT_NS);
+        if (wall_ns - core->heard_ns > QUIET_AFTER_NS && wait < QUIET_WAIT_NS) {
+            wait = QUIET_WAIT_NS;
+        }
+        if (machine_wait(core->machine, wait < IDLE_WAIT_NS ? wait : IDLE_WAIT_NS)) {
+            core->heard_ns = wall_now_ns();
+        }
         allowed = allowed_ns(core, wall_now_ns());
     }
     machine_sleep_until(core->machine, until_ns < allowed ? until_ns : allowed);
@@ -132,6 +142,11 @@ static void run_slice(struct core *core)
     exit = cpu_run(core->cpu);
     core->executing_ns += wall_now_ns() - start_ns;
     event_cancel(core->machine, &core->slice);
+    if (exit != CPU_EXIT_LEFT && nvic_sleeps_deep(core->nvic)) {
+        machine_violation(core->machine, "SCB",
+                          "WFI or WFE with SCR.SLEEPDEEP: Stop and Standby are not modelled, the "
+                          "clocks stay on");
+    }
     if (exit == CPU_EXIT_WAIT_INTERRUPT) {
         core->sleeping = true;
     } else if (exit == CPU_EXIT_WAIT_EVENT && !nvic_take_event(core->nvic)) {
@@ -149,9 +164,6 @@ static void reset_if_asked(struct core *core)
     core->resetting = true;
     machine_reset_now(core->machine, kind);
     core->resetting = false;
-    if (core->boot_entry == UINT32_MAX && core->boot_stack == UINT32_MAX) {
-        fprintf(stderr, "quadlane-board: nothing to start: the vector table is blank\n");
-    }
 }
 
 static void step(struct core *core)
@@ -216,6 +228,8 @@ void core_run_prepare(struct core *core)
     machine_add_statistic(core->machine, "executing_ns", &core->executing_ns);
     machine_add_statistic(core->machine, "million_instructions_per_second", &core->mips);
     machine_add_statistic(core->machine, "cpu_hz", &core->cpu_hz);
+    machine_add_statistic(core->machine, "reset_ns", &core->reset_ns);
+    machine_add_statistic(core->machine, "program_started_ns", &core->program_started_ns);
     machine_add_statistic(core->machine, "exceptions", nvic_entries(core->nvic));
     machine_add_statistic(core->machine, "window_lines_fetched",
                           l1_cache_line_fetches(core->cache));

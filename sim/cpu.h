@@ -71,7 +71,8 @@ struct cpu_events {
     uint64_t (*window_block)(void *context, uint32_t address, uint32_t size);
     // The first access to a window (data or fetch) since it was shown.
     void (*window_opened)(void *context, const struct memory_region *region);
-    void (*exception)(void *context, enum cpu_exception kind, uint32_t detail);
+    // False: the core has locked up, cpu_run returns.
+    bool (*exception)(void *context, enum cpu_exception kind, uint32_t detail);
     void (*send_event)(void *context); // SEV somewhere in the block about to run
 };
 
@@ -90,10 +91,7 @@ enum cpu_exit cpu_run(struct cpu *cpu);
 void cpu_read_state(struct cpu *cpu, struct cpu_state *state);
 void cpu_write_state(struct cpu *cpu, const struct cpu_state *state);
 
-// S0..S31 and FPSCR.
-void cpu_read_fp(struct cpu *cpu, uint32_t s[32], uint32_t *fpscr);
-void cpu_write_fp(struct cpu *cpu, const uint32_t s[32], uint32_t fpscr);
-// The 16 registers of an exception frame only.
+// S0..S15 and FPSCR: what an exception frame holds.
 void cpu_read_fp_frame(struct cpu *cpu, uint32_t s[16], uint32_t *fpscr);
 void cpu_write_fp_frame(struct cpu *cpu, const uint32_t s[16], uint32_t fpscr);
 

@@ -8,6 +8,10 @@
 // - Inside a memory callback the program counter is only known through two functions that the
 //   library exports but does not document (see cpu_unicorn_pc.c); without them it is the block's.
 //
+// Where silicon differs: interrupts are taken between basic blocks; the MPU is asked for each block
+// of code but not for data; LDM, STM, LDRD, STRD and VLDR take any alignment, CCR.UNALIGN_TRP and
+// CCR.DIV_0_TRP have no effect; the exclusive monitor is not cleared by an exception.
+//
 // SPDX-License-Identifier: MIT
 #include "sim/cpu.h"
 #include "sim/cpu_unicorn_pc.h"
@@ -70,6 +74,7 @@ struct cpu {
     bool running;
     bool in_access;      // inside a callback of uc_mmio_map
     bool left;           // boundary asked to leave
+    bool locked_up;      // the last exception could not be taken
     bool late_bus_error; // a bus error whose instruction cannot be found
     bool bus_error;      // an exact bus error is on its way to the INTR hook
     uint32_t bus_error_address;
@@ -198,25 +203,10 @@ static void transfer_fp(struct cpu *cpu, uint32_t *s, unsigned count, bool write
     }
 }
 
-void cpu_read_fp(struct cpu *cpu, uint32_t s[32], uint32_t *fpscr)
-{
-    transfer_fp(cpu, s, 32, false);
-    *fpscr = read_register(cpu, UC_ARM_REG_FPSCR);
-}
-
 void cpu_read_fp_frame(struct cpu *cpu, uint32_t s[16], uint32_t *fpscr)
 {
     transfer_fp(cpu, s, 16, false);
     *fpscr = read_register(cpu, UC_ARM_REG_FPSCR);
-}
-
-void cpu_write_fp(struct cpu *cpu, const uint32_t s[32], uint32_t fpscr)
-{
-    uint32_t copy[32];
-
-    memcpy(copy, s, sizeof(copy));
-    transfer_fp(cpu, copy, 32, true);
-    write_register(cpu, UC_ARM_REG_FPSCR, fpscr);
 }
 
 void cpu_write_fp_frame(struct cpu *cpu, const uint32_t s[16], uint32_t fpscr)
@@ -396,7 +386,17 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
 static void leave(struct cpu *cpu)
 {
     cpu->left = true;
-    uc_emu_stop(cpu->uc);
+    if (cpu->running) {
+        uc_emu_stop(cpu->uc);
+    }
+}
+
+static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
+{
+    if (!cpu->events.exception(cpu->events.context, kind, detail)) {
+        cpu->locked_up = true;
+        leave(cpu);
+    }
 }
 
 // True: the block does not run now.
@@ -459,11 +459,6 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
 }
 
 // --- Exceptions ---------------------------------------------------------------------------------
-
-static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
-{
-    cpu->events.exception(cpu->events.context, kind, detail);
-}
 
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
 {
@@ -708,15 +703,15 @@ static bool invalid_instruction(struct cpu *cpu, uint32_t pc, enum cpu_exit *exi
 static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
 {
     uint32_t pc = read_register(cpu, UC_ARM_REG_PC);
+    bool invalid = cpu->invalid || error == UC_ERR_INSN_INVALID;
 
+    cpu->invalid = false;
+    *exit = CPU_EXIT_LEFT;
     if (cpu->left) {
-        cpu->left = false;
-        *exit = CPU_EXIT_LEFT;
-        return !cpu->remap;
+        return !cpu->remap || cpu->locked_up;
     }
-    if (cpu->invalid || error == UC_ERR_INSN_INVALID) {
-        cpu->invalid = false;
-        return invalid_instruction(cpu, pc, exit);
+    if (invalid) {
+        return invalid_instruction(cpu, pc, exit) || cpu->locked_up;
     }
     if (error == UC_ERR_OK) {
         *exit = CPU_EXIT_WAIT_INTERRUPT;
@@ -724,10 +719,10 @@ static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
     }
     if (error == UC_ERR_EXCEPTION) {
         raise(cpu, CPU_INVALID_STATE, pc);
-        return false;
+    } else {
+        fetch_failed(cpu, pc);
     }
-    fetch_failed(cpu, pc);
-    return false;
+    return cpu->locked_up;
 }
 
 enum cpu_exit cpu_run(struct cpu *cpu)
@@ -741,6 +736,8 @@ enum cpu_exit cpu_run(struct cpu *cpu)
         uc_err error;
 
         apply_mappings(cpu);
+        cpu->left = false;
+        cpu->locked_up = false;
         cpu->running = true;
         error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
         cpu->running = false;

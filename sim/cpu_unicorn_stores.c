@@ -198,17 +198,18 @@ void cpu_stores_unmapped(struct cpu_stores *stores, uint32_t base)
 struct cpu_stores *cpu_stores_create(uc_engine *uc)
 {
     struct cpu_stores *stores;
+    size_t page_size = 0;
 
-    if (!library_find()) {
+    if (!library_find() || uc_query(uc, UC_QUERY_PAGE_SIZE, &page_size) != UC_ERR_OK ||
+        page_size < 1u << PAGE_SHIFT) {
         return NULL;
     }
     stores = calloc(1, sizeof(*stores));
-    if (stores == NULL || uc_ctl_get_page_size(uc, &stores->page_size) != UC_ERR_OK ||
-        stores->page_size < 1u << PAGE_SHIFT) {
-        free(stores);
-        return NULL;
+    if (stores == NULL) {
+        abort();
     }
     stores->uc = uc;
+    stores->page_size = (uint32_t)page_size;
     memcpy(&stores->cpu, (char *)uc + CPU_POINTER, sizeof(stores->cpu));
     stores->next = engines;
     engines = stores;

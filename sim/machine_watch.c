@@ -91,11 +91,11 @@ static int wait_ready(struct pollfd *descriptors, nfds_t count, uint64_t timeout
     return ppoll(descriptors, count, &timeout, NULL);
 }
 
-void machine_wait(struct machine *machine, uint64_t timeout_ns)
+bool machine_wait(struct machine *machine, uint64_t timeout_ns)
 {
     struct pollfd descriptors[WATCHES_MAX];
 
-    wait_ready(descriptors, collect(machine, descriptors, NULL), timeout_ns);
+    return wait_ready(descriptors, collect(machine, descriptors, NULL), timeout_ns) > 0;
 }
 
 bool machine_watching(const struct machine *machine)

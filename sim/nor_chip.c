@@ -68,6 +68,11 @@ struct nor_chip *nor_chip_create(struct machine *machine, const struct nor_model
     machine_add_statistic(machine, "nor.operations", &chip->operations);
     machine_add_statistic(machine, "nor.bytes_programmed", &chip->bytes_programmed);
     machine_add_statistic(machine, "nor.sectors_erased", &chip->sectors_erased);
+    machine_add_statistic(machine, "nor.programs", &chip->programs);
+    machine_add_statistic(machine, "nor.erases", &chip->erases);
+    machine_add_statistic(machine, "nor.busy_ns", &chip->busy_ns);
+    machine_add_statistic(machine, "nor.first_operation_ns", &chip->first_operation_ns);
+    machine_add_statistic(machine, "nor.last_operation_ns", &chip->last_operation_ns);
     nor_chip_power_on(chip);
     return chip;
 }

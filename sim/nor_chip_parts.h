@@ -81,6 +81,11 @@ struct nor_chip {
     uint64_t operations;
     uint64_t bytes_programmed;
     uint64_t sectors_erased;
+    uint64_t programs; // operations of these kinds
+    uint64_t erases;
+    uint64_t busy_ns;            // spent in operations, to their ends
+    uint64_t first_operation_ns; // when the first one began
+    uint64_t last_operation_ns;  // when the last one ended
     uint64_t cut_at;
     double cut_fraction;
     void (*cut)(void *context);

@@ -167,6 +167,21 @@ void nor_operation_cut(void *context)
     cut_now(context);
 }
 
+static void count_start(struct nor_chip *chip, const struct nor_operation *operation)
+{
+    chip->programs += operation->kind == NOR_OPERATION_PROGRAM;
+    chip->erases += operation->kind == NOR_OPERATION_ERASE;
+    if (chip->first_operation_ns == 0) {
+        chip->first_operation_ns = machine_now_ns(chip->machine);
+    }
+}
+
+static void count_end(struct nor_chip *chip, uint64_t spent_ns)
+{
+    chip->busy_ns += spent_ns;
+    chip->last_operation_ns = machine_now_ns(chip->machine);
+}
+
 void nor_operation_start(struct nor_chip *chip, const struct nor_operation *operation)
 {
     uint64_t number = chip->operations++;
@@ -177,6 +192,7 @@ void nor_operation_start(struct nor_chip *chip, const struct nor_operation *oper
     }
     nor_trace(chip, "%s: %s at 0x%06" PRIX32 ", operation %" PRIu64, chip->name, operation->name,
               operation->address, number);
+    count_start(chip, operation);
     chip->active = *operation;
     chip->active.number = number;
     chip->active.spent_ns = 0;
@@ -206,6 +222,7 @@ void nor_operation_done(void *context)
         return;
     }
     apply(chip, operation, 1.0);
+    count_end(chip, operation->duration_ns);
     operation->kind = NOR_OPERATION_NONE;
     chip->write_enabled = false;
 }
@@ -241,6 +258,7 @@ static void tear(struct nor_chip *chip, struct nor_operation *operation, uint64_
         nor_trace(chip, "%s: %s at 0x%06" PRIX32 " torn at %.3f", chip->name, operation->name,
                   operation->address, fraction);
         apply(chip, operation, fraction);
+        count_end(chip, spent_ns);
         operation->kind = NOR_OPERATION_NONE;
     }
 }

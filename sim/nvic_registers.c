@@ -498,11 +498,6 @@ void nvic_add_devices(struct nvic *nvic)
     }
 }
 
-uint32_t nvic_ccr(const struct nvic *nvic)
-{
-    return nvic->ccr;
-}
-
 bool nvic_fpu_enabled(const struct nvic *nvic)
 {
     return (nvic->cpacr & UINT32_C(0x00F00000)) != 0;

@@ -9,8 +9,6 @@
 #include "sim/machine_build.h"
 
 struct core;
-struct nor_chip;
-struct symbols;
 struct usb_host;
 struct usb_cable;
 struct virtual_board;
@@ -37,18 +35,19 @@ void virtual_board_power_on(struct virtual_board *board);
 void virtual_board_power_cycle(struct virtual_board *board);
 
 // The same in the middle of the chip's operation number `operations` from now (0: the next one),
-// when `fraction` (0..1) of it is done.
+// when `fraction` (0..1) of it is done. `stay_off`: the power does not come back, the process ends.
 void virtual_board_cut_power_after(struct virtual_board *board, uint64_t operations,
-                                   double fraction);
+                                   double fraction, bool stay_off);
+
+// Decides how operations look that the power cut.
+void virtual_board_seed_tears(struct virtual_board *board, uint64_t seed);
 
 void virtual_board_press(struct virtual_board *board, bool down);
 void virtual_board_plug(struct virtual_board *board, bool plugged);
 
 struct machine *virtual_board_machine(struct virtual_board *board);
 struct core *virtual_board_core(struct virtual_board *board);
-struct symbols *virtual_board_symbols(struct virtual_board *board);
 struct usb_host *virtual_board_usb(struct virtual_board *board);
-struct nor_chip *virtual_board_chip(struct virtual_board *board);
 const struct peripherals *virtual_board_peripherals(const struct virtual_board *board);
 const struct board_description *virtual_board_description(const struct virtual_board *board);
 

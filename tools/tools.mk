@@ -2,12 +2,14 @@
 
 .PHONY: help demo test check tidy fuzz size clean dependencies
 FUZZ_SECONDS ?= 60
+JOBS         ?= $(shell nproc)
 
 help:
 	@echo "make            build everything (packages must be there: make dependencies)"
 	@echo "make demo       from nothing to a 1 MiB program running from the flash chip of a virtual board"
 	@echo "make test       every test, one summary line at the end"
 	@echo "make check      what CI runs: build, tidy, size limits, tests, demo, fuzzing for $(FUZZ_SECONDS) s a target"
+	@echo "make bench      what updates and starts cost, in virtual time; fails above the limits"
 	@echo "make size       sizes of the images; fails above the limits"
 	@echo "make fuzz       fuzz targets, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make tidy       layout and style rules"
@@ -20,15 +22,16 @@ dependencies:
 # A second make, since what the first one would find missing is only installed here.
 demo:
 	@tools/install_dependencies demo
-	@$(MAKE) --no-print-directory demo-build
+	@$(MAKE) --no-print-directory -j $(JOBS) demo-build
 	@tools/demo
 
 .PHONY: demo-build
-demo-build: $(DEMO_FILES)
+demo-build: $(DEMO_FILES) $(BUILD)/quadlane $(BUILD)/quadlane-board \
+            $(BUILD)/firmware/h750_w25q128-flash.bin
 
 test:
 	@tools/install_dependencies test
-	@$(MAKE) --no-print-directory test-build
+	@$(MAKE) --no-print-directory -j $(JOBS) test-build
 	@tests/run $(TEST_COMMANDS)
 
 .PHONY: test-build
@@ -39,7 +42,7 @@ tidy:
 
 fuzz:
 	@tools/install_dependencies test
-	@$(MAKE) --no-print-directory $(FUZZ_PROGRAMS)
+	@$(MAKE) --no-print-directory -j $(JOBS) $(FUZZ_PROGRAMS)
 	@tests/run --limit $$(($(FUZZ_SECONDS) + 120)) $(addprefix tests/fuzz/run+$(FUZZ_SECONDS)+,$(FUZZ_PROGRAMS))
 
 check:

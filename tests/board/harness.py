@@ -23,6 +23,7 @@ BOOTLOADER = ROOT / "build/firmware/h750_w25q128-flash.bin"
 BLINK = ROOT / "build/sdk/blink/blink.elf"
 FAST = ROOT / "build/sdk/fast/fast.elf"
 CONSOLE = ROOT / "build/sdk/console/console.elf"
+GUESTS = ROOT / "build/arm/tests/board/guests"
 PROGRAM_ADDRESS = 0x90100000
 
 
@@ -30,7 +31,7 @@ class Board:
     """A running virtual board in a folder of its own; use it in a `with`."""
 
     def __init__(self, *arguments, bootloader=BOOTLOADER, nor=None, usb=True, speed="max",
-                 timeout_s=60, uid=None):
+                 timeout_s=1000000, uid=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-test-"))
         self.usb_path = self.folder / "usb"
         self.control_path = self.folder / "control"
@@ -115,6 +116,24 @@ class Board:
         """Runs quadlane against this board."""
         return run_tool(*arguments, "--port", f"unix:{self.usb_path}", "--wait", str(wait_s),
                         limit_s=limit_s)
+
+    def start_tool(self, *arguments, wait_s=20):
+        """The same without waiting for its end."""
+        return start_tool(*arguments, "--port", f"unix:{self.usb_path}", "--wait", str(wait_s))
+
+
+def start_tool(*arguments, environment=None):
+    """Starts quadlane; use `stop` or `communicate`."""
+    return subprocess.Popen([str(part) for part in [TOOL, *arguments]], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+                            env={**os.environ, **(environment or {})})
+
+
+def stop(process):
+    """Ends a process that was started here, and takes it away."""
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
 
 
 def run_tool(*arguments, limit_s=60, environment=None):

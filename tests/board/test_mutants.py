@@ -40,7 +40,12 @@ MUTANTS = [
          ".ncs = {GPIO_PIN('B', 10), 10}")],
         r"PB10.*AF ?10|PB10.*alternate"),
     Mutant("no wait for the end of an erase", [
-        ("core/nor.c", "if (bus->poll_done(bus->context)) {", "if (true) {")],
+        ("core/nor.c",
+         "int error = nor->bus->poll_start(nor->bus->context, &command, mask, match);",
+         "(void)command; (void)mask; (void)match; int error = 0;"),
+        ("core/nor.c", "if (bus->poll_done(bus->context)) {", "if (true) {"),
+        ("core/nor.c", "    if (status & SR1_BUSY)\n        return QL_ERROR_BUSY;\n    nor->doubtful",
+         "    nor->doubtful")],
         r"(?i)busy"),
     Mutant("too few dummy cycles", [
         ("core/nor.c", "command->dummy_cycles = (uint8_t)clocks;",
@@ -50,13 +55,16 @@ MUTANTS = [
         ("firmware/chip/qspi.c", "RCC_AHB3ENR |= RCC_AHB3ENR_QSPIEN;", "")],
         r"(?i)QUADSPI.*clock"),
     Mutant("a register written while QUADSPI is busy", [
+        ("core/nor.c", "if (bus->poll_done(bus->context)) {", "if (true) {"),
         ("firmware/chip/qspi.c",
-         "    } while ((status & QUADSPI_SR_TCF) == 0 || (status & QUADSPI_SR_BUSY) != 0);",
-         "    } while (0);"),
-        ("firmware/chip/qspi.c", "    int error = idle_wait(TRANSFER_LIMIT_US);\n    if (error != 0) {\n"
+         "    int error = idle_wait(TRANSFER_LIMIT_US);\n    if (error != 0) {\n"
          "        return error;\n    }\n    QUADSPI_FCR = FLAGS_ALL;\n    if (length > 0) {",
-         "    int error = 0;\n    QUADSPI_FCR = FLAGS_ALL;\n    if (length > 0) {")],
+         "    QUADSPI_FCR = FLAGS_ALL;\n    if (length > 0) {")],
         r"(?i)(CCR|DLR|AR|CR|ABR|PSM\w+|PIR).*BUSY"),
+    Mutant("memory-mapped mode left without an abort", [
+        ("firmware/chip/qspi.c", "int error = abort_transfer();\n    mapped = false;",
+         "int error = 0;\n    mapped = false;")],
+        r"CR written while BUSY is 1"),
     Mutant("the kernel clock undivided (erratum)", [
         ("firmware/chip/qspi.c", "enum { DIVIDER = 2 };", "enum { DIVIDER = 1 };")],
         r"(?i)prescaler"),
@@ -86,7 +94,7 @@ MUTANTS = [
         ("core/nor.c", "if (set == 0 && wanted && geometry->quad_enable != NOR_QUAD_UNKNOWN) {",
          "if (set == 0 && !wanted) {"),
         ("core/nor.c", "    if (set != 1) {\n", "    if (set > 1) {\n")],
-        r"\bQE\b", ("--chip", "W25Q128JV-IM")),
+        r"\bQE\b", ("--board", "h750_w25q128_im")),
 ]
 
 
@@ -116,10 +124,11 @@ def build(mutant, number):
 def run_mutant(mutant, number):
     """Flashes a program with the mutant and checks the board's last words."""
     image = build(mutant, number)
-    with harness.Board(*mutant.arguments, bootloader=image, timeout_s=20) as board:
-        board.tool("flash", harness.BLINK, wait_s=3, limit_s=60)
+    with harness.Board(*mutant.arguments, bootloader=image, timeout_s=600) as board:
+        tool = board.start_tool("flash", harness.BLINK, wait_s=30)
         code = board.wait_exit(60)
         said = board.output()
+        harness.stop(tool)
     harness.check(code == VIOLATION_EXIT,
                   f"the board ended with {code}, not with a violation; it said:\n{said[-1500:]}")
     harness.check(re.search(mutant.says, said), f"{mutant.says!r} is not in:\n{said[-1500:]}")

@@ -259,7 +259,9 @@ static _Noreturn void serve(enum boot_action offer)
     boot_window_open(&window, time_now_ms());
     for (;;) {
         uint32_t notes = interrupt_notes();
-        usb_device_plug(usb_power());
+        // Without a chance to start a program there is nothing to lose by connecting: a board whose
+        // VBUS line is not wired as its struct says must stay reachable.
+        usb_device_plug(offer == BOOT_STAY || usb_power());
         bool more = serve_once();
         unfinished_note();
         led_set(

@@ -49,7 +49,16 @@ static void irq_high(void)
 
 static void irq_plain(void)
 {
+    if (flow == 3) {
+        __asm volatile("cpsid f" ::: "memory"); // ends with the handler
+    }
+    if (flow == 4) {
+        PORT_LOG = (uint32_t)__builtin_frame_address(0) & 7u;
+    }
     PORT_LOG = 0x300 + (get_ipsr() & 0xFF);
+    if (flow == 5 && ++ticks < 3) {
+        return; // the line stays up
+    }
     PORT_LOWER = (get_ipsr() & 0xFF) - 16;
     BARRIER();
 }
@@ -64,18 +73,24 @@ void guest_nmi(void)
     PORT_LOG = 0x22;
 }
 
-// Logs the call's number and puts a value into the caller's r0.
-__attribute__((used)) static void svc_body(uint32_t *frame)
+// Logs the call's number and puts a value into the caller's r0. one: all of the handler's first
+// instructions were executed.
+__attribute__((used)) static void svc_body(uint32_t *frame, uint32_t one)
 {
     const uint16_t *behind = (const uint16_t *)frame[6];
 
+    if (one != 1) {
+        PORT_LOG = 0xBAD;
+    }
     PORT_LOG = 0x5000u + (behind[-1] & 0xFFu);
     frame[0] = frame[0] + frame[1];
 }
 
+// A caller's IT block must not reach into the handler.
 __attribute__((naked)) void guest_svc(void)
 {
-    __asm volatile("tst lr, #4\n ite eq\n mrseq r0, msp\n mrsne r0, psp\n b svc_body");
+    __asm volatile("cmp r0, r0\n movs r1, #1\n tst lr, #4\n"
+                   "ite eq\n mrseq r0, msp\n mrsne r0, psp\n b svc_body");
 }
 
 __attribute__((used)) static void fault_body(uint32_t *frame, uint32_t number)
@@ -306,16 +321,21 @@ static void case_execute_never(void)
 // Code that is written, run, written anew and run again.
 static void case_self_modifying(void)
 {
-    static uint16_t code[2];
+    static uint16_t code[4];
     uint32_t (*function)(void) = (uint32_t(*)(void))((uintptr_t)code | 1);
+    uint32_t (*neighbour)(void) = (uint32_t(*)(void))((uintptr_t)(code + 2) | 1);
 
     code[0] = 0x2007; // movs r0, #7
     code[1] = 0x4770; // bx lr
+    code[2] = 0x2030; // movs r0, #48
+    code[3] = 0x4770;
     BARRIER();
-    PORT_LOG = function();
-    code[0] = 0x2009;
-    BARRIER();
-    PORT_LOG = function();
+    PORT_LOG = function() + neighbour();
+    for (uint16_t i = 8; i < 11; i++) {
+        code[0] = 0x2000 + i;
+        BARRIER();
+        PORT_LOG = function();
+    }
 }
 
 static void case_fpu_off(void)
@@ -467,11 +487,323 @@ static void case_compute(void)
     PORT_LOG = sum;
 }
 
+// An SVC inside an IT block: what follows in the block keeps its condition.
+static void case_it_block(void)
+{
+    uint32_t taken = 0;
+    uint32_t not_taken = 0;
+
+    __asm volatile("movs r0, #1\n movs r1, #9\n"
+                   "cmp r0, #2\n"
+                   "ittte ne\n"
+                   "svcne #42\n"
+                   "addne %0, %0, #1\n"
+                   "addne %0, %0, #1\n"
+                   "addeq %1, %1, #1\n"
+                   : "+r"(taken), "+r"(not_taken)
+                   :
+                   : "r0", "r1", "cc", "memory");
+    PORT_LOG = taken;
+    PORT_LOG = not_taken;
+}
+
+// Branches, conditions, flags and floating point while an interrupt comes every 211 cycles.
+static void case_interrupted(void)
+{
+    uint32_t x = 1;
+    uint32_t sum = 0;
+    double real = 1.0;
+
+    CPACR = 0xFu << 20;
+    BARRIER();
+    SYST_LOAD = 210;
+    SYST_VAL = 0;
+    SYST_CTRL = 7;
+    for (uint32_t i = 0; i < 200000; i++) {
+        x = x * 1664525u + 1013904223u;
+        sum += (x >> 9) > i ? x : ~x;
+        if ((x & 0x70) == 0x30) {
+            sum = (sum << 7) | (sum >> 25);
+        }
+        real = real * 0.999 + (double)(x >> 20);
+    }
+    SYST_CTRL = 0;
+    PORT_LOG = sum;
+    log_double(real);
+    PORT_LOG = ticks > 1000;
+}
+
+// --- The window ---------------------------------------------------------------------------------
+
+#define MPU_WINDOW(attributes) ((attributes) | 15u << 1 | 1u) // 64 KB
+#define MPU_CLOSED             (1u << 28)                     // no access, execute never
+#define MPU_OPEN               (6u << 24 | 1u << 17 | 1u << 16 | 1u << 19)
+
+__attribute__((section(".window"), naked, noinline)) static uint32_t window_number(void)
+{
+    __asm volatile("movs r0, #7\n bx lr");
+}
+
+// 64 instructions of 2 bytes: 4 lines.
+__attribute__((section(".window.long"), naked, noinline, aligned(32))) static void window_long(void)
+{
+    __asm volatile(".rept 63\n nop\n .endr\n bx lr");
+}
+
+__attribute__((section(".window.self"), noinline)) static void window_hides_itself(void)
+{
+    PORT_WINDOW = 0;
+    BARRIER();
+}
+
+static void window_attributes(uint32_t attributes)
+{
+    MPU_RNR = 3;
+    MPU_RBAR = 0x90000000;
+    MPU_RASR = MPU_WINDOW(attributes);
+    MPU_CTRL = 5;
+    BARRIER();
+}
+
+static void window_close(void)
+{
+    window_attributes(MPU_CLOSED);
+    PORT_WINDOW = 0;
+    BARRIER();
+}
+
+static void window_open(void)
+{
+    PORT_WINDOW = 1;
+    window_attributes(MPU_OPEN);
+}
+
+static void data_cache_invalidate(void)
+{
+    for (uint32_t set = 0; set < 128; set++) {
+        for (uint32_t way = 0; way < 4; way++) {
+            DCISW = way << 30 | set << 5;
+        }
+    }
+    BARRIER();
+}
+
+static void case_instruction_cache(void)
+{
+    ICIALLU = 0;
+    CCR |= 1u << 17;
+    BARRIER();
+    window_open();
+    PORT_LOG = window_number();
+    window_close();
+    PORT_PATCH = 0;
+    window_open();
+    ICIALLU = 0;
+    BARRIER();
+    PORT_LOG = window_number();
+    window_close();
+    PORT_PATCH = 0;
+    window_open();
+    PORT_LOG = 0x1CAC4E; // from here on the invalidation is missing
+    PORT_LOG = window_number();
+}
+
+static void case_data_cache(void)
+{
+    data_cache_invalidate();
+    CCR |= 1u << 16;
+    BARRIER();
+    window_open();
+    PORT_LOG = WORD(0x90000000) & 0xFF;
+    window_close();
+    PORT_PATCH = 0;
+    DCIMVAC = 0x90000000;
+    BARRIER();
+    window_open();
+    PORT_LOG = WORD(0x90000000) & 0xFF;
+    window_close();
+    PORT_PATCH = 0;
+    window_open();
+    PORT_LOG = 0xDCAC4E; // from here on the invalidation is missing
+    PORT_LOG = WORD(0x90000000) & 0xFF;
+}
+
+static void case_cache_not_invalidated(void)
+{
+    CCR |= 1u << 17;
+    BARRIER();
+    PORT_LOG = 1;
+    CCR |= 1u << 16;
+    BARRIER();
+    PORT_LOG = 2;
+}
+
+// The window is hidden while speculative reads could reach it.
+static void case_mpu_open(void)
+{
+    window_open();
+    PORT_LOG = WORD(0x90000000) & 0xFF;
+    PORT_WINDOW = 0;
+    BARRIER();
+    PORT_LOG = 1;
+}
+
+static void case_hidden_by_itself(void)
+{
+    flow = 2;
+    window_open();
+    PORT_LOG = 1;
+    window_hides_itself();
+}
+
+static void case_hidden(void)
+{
+    SHCSR = 7u << 16;
+    flow = 1;
+    window_number();
+    PORT_LOG = 1;
+}
+
+static void case_mpu_execute_never(void)
+{
+    flow = 1;
+    window_open();
+    window_attributes(MPU_OPEN | 1u << 28);
+    window_number();
+    PORT_LOG = 1;
+}
+
+static void case_mpu_alignment(void)
+{
+    MPU_RNR = 0;
+    MPU_RBAR = 0x20000020;
+    MPU_RASR = 3u << 24 | 7u << 1 | 1u;
+    PORT_LOG = 1;
+}
+
+// Cycles that 64 instructions in 4 lines take: without and with the instruction cache.
+static void case_window_cost(void)
+{
+    uint32_t start;
+
+    DEMCR = 1u << 24;
+    DWT_CTRL = 1;
+    window_open();
+    for (int i = 0; i < 2; i++) {
+        start = CYCCNT;
+        BARRIER();
+        window_long();
+        BARRIER();
+        PORT_LOG = CYCCNT - start;
+    }
+    ICIALLU = 0;
+    CCR |= 1u << 17;
+    BARRIER();
+    for (int i = 0; i < 2; i++) {
+        start = CYCCNT;
+        BARRIER();
+        window_long();
+        BARRIER();
+        PORT_LOG = CYCCNT - start;
+    }
+}
+
+// Of pending lines the one with the lower priority value comes first, then the lower number; all
+// one after the other within one group.
+static void case_order(void)
+{
+    IPR(0) = 0xB0;
+    IPR(1) = 0xA0;
+    IPR(2) = 0x90;
+    IPR(5) = 0xB0;
+    ISER0 = 0x27;
+    AIRCR = 0x05FA0000u | 7u << 8;
+    __asm volatile("cpsid i" ::: "memory");
+    PORT_RAISE = 5;
+    PORT_RAISE = 1;
+    PORT_RAISE = 0;
+    BARRIER();
+    PORT_LOG = 1;
+    __asm volatile("cpsie i" ::: "memory");
+    PORT_LOG = 2;
+}
+
+static void case_fault_mask(void)
+{
+    uint32_t mask;
+
+    flow = 3;
+    ISER0 = 1u << 5;
+    PORT_RAISE = 5;
+    BARRIER();
+    __asm volatile("mrs %0, faultmask" : "=r"(mask));
+    PORT_LOG = mask;
+}
+
+// The stack is off by 4 when the interrupt comes: the frame is aligned to 8 all the same.
+static void case_stack_alignment(void)
+{
+    uint32_t before;
+    uint32_t after;
+
+    flow = 4;
+    ISER0 = 1u << 5;
+    __asm volatile("mov r4, sp\n"
+                   "bic r5, r4, #7\n sub r5, r5, #4\n mov sp, r5\n"
+                   "movs r6, #5\n str r6, [%2]\n dsb\n isb\n"
+                   "mov %0, r5\n mov %1, sp\n mov sp, r4"
+                   : "=&r"(before), "=&r"(after)
+                   : "r"(&PORT_RAISE)
+                   : "r4", "r5", "r6", "memory");
+    PORT_LOG = before - after;
+}
+
+// A line that stays up interrupts again.
+static void case_level(void)
+{
+    flow = 5;
+    ISER0 = 1u << 5;
+    PORT_RAISE = 5;
+    BARRIER();
+    PORT_LOG = 1;
+}
+
 static void (*const cases[])(void) = {
-    case_nested,     case_tail_chain,    case_grouping, case_basepri,       case_svc,
-    case_wfi,        case_sleep_on_exit, case_systick,  case_systick_poll,  case_bus_fault,
-    case_escalation, case_invalid_state, case_lock_up,  case_execute_never, case_self_modifying,
-    case_fpu_off,    case_nmi,           case_threads,  case_unprivileged,  case_compute,
+    case_nested,
+    case_tail_chain,
+    case_grouping,
+    case_basepri,
+    case_svc,
+    case_wfi,
+    case_sleep_on_exit,
+    case_systick,
+    case_systick_poll,
+    case_bus_fault,
+    case_escalation,
+    case_invalid_state,
+    case_lock_up,
+    case_execute_never,
+    case_self_modifying,
+    case_fpu_off,
+    case_nmi,
+    case_threads,
+    case_unprivileged,
+    case_compute,
+    case_it_block,
+    case_interrupted,
+    case_instruction_cache,
+    case_data_cache,
+    case_cache_not_invalidated,
+    case_mpu_open,
+    case_hidden_by_itself,
+    case_hidden,
+    case_mpu_execute_never,
+    case_mpu_alignment,
+    case_window_cost,
+    case_order,
+    case_fault_mask,
+    case_stack_alignment,
+    case_level,
 };
 
 void guest_reset(void)
