@@ -134,8 +134,25 @@ enum ql_info_tag {
     QL_INFO_READ_PROTECTION = 0x11,
     QL_INFO_SFDP = 0x12,
     QL_INFO_CHIP_NAME = 0x13,
+    QL_INFO_RUN = 0x14, // comes once for each known run
     QL_INFO_BOARD_ID = 0x18,
     QL_INFO_LOCK = 0x19,
+};
+
+// The value of QL_INFO_RUN.
+enum {
+    QL_RUN_ADDRESS = 0,
+    QL_RUN_LENGTH = 4,
+    QL_RUN_STATE = 8,
+    QL_RUN_FLAGS = 9,
+    QL_RUN_DIGEST = 12, // the first bytes of its SHA-256
+    QL_RUN_DIGEST_SIZE = 8,
+    QL_RUN_SIZE = 20,
+};
+
+enum ql_run_state {
+    QL_RUN_WRITING = 1,
+    QL_RUN_SEALED = 2,
 };
 
 // Section 3.
@@ -160,6 +177,9 @@ enum ql_status {
     QL_STATUS_INCOMPLETE = 17,
     QL_STATUS_CHIP_ERROR = 18,
     QL_STATUS_NOT_ALLOWED = 19,
+    QL_STATUS_NO_ROOM = 20,
+    QL_STATUS_NOT_SEALED = 21,
+    QL_STATUS_CHANGED = 22,
     QL_STATUS_LOCKED = 30,
     QL_STATUS_BAD_KEY = 31,
     QL_STATUS_EXPIRED = 32,
@@ -175,7 +195,7 @@ enum {
     QL_BEGIN_SHA256 = 16,
     QL_BEGIN_STACK = 48,
     QL_BEGIN_ENTRY = 52,
-    QL_BEGIN_ZERO = 56,
+    QL_BEGIN_OWNER = 56,
     QL_BEGIN_SIZE = 60,
     QL_BEGIN_FLAG_PROGRAM = 1 << 0,
 
@@ -244,6 +264,7 @@ enum ql_stay_reason {
     QL_STAY_CHIP_ABSENT = 5,
     QL_STAY_HOST = 6,
     QL_STAY_UNFINISHED = 7,
+    QL_STAY_NOT_SEALED = 8,
 };
 
 enum {
@@ -316,7 +337,8 @@ _Static_assert(QL_ANSWER_CONTENT + QL_READ_LENGTH_MAX <= QL_PAYLOAD_MAX, "READ f
 _Static_assert(QL_ANSWER_CONTENT + QL_SECTORS_COUNT_MAX * QL_SECTOR_DIGEST_SIZE <= QL_PAYLOAD_MAX,
                "SECTORS fits its answer");
 _Static_assert(QL_BEGIN_SHA256 + QL_SHA256_SIZE == QL_BEGIN_STACK, "BEGIN is laid out in a row");
-_Static_assert(QL_BEGIN_ZERO + 4 == QL_BEGIN_SIZE, "BEGIN has 60 bytes");
+_Static_assert(QL_BEGIN_OWNER + 4 == QL_BEGIN_SIZE, "BEGIN has 60 bytes");
+_Static_assert(QL_RUN_DIGEST + QL_RUN_DIGEST_SIZE == QL_RUN_SIZE, "a run's item has 20 bytes");
 _Static_assert(QL_PROGRESS_ADDRESS + 4 == QL_PROGRESS_SIZE, "a progress record has 40 bytes");
 _Static_assert(QL_HELLO_ANSWER_ZERO + 4 == QL_HELLO_CONTENT_SIZE, "HELLO answers 32 bytes");
 

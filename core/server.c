@@ -31,9 +31,12 @@ void server_init(struct server *server, const struct server_config *config)
     server->sha256 = config->sha256;
     server->separate = true;
     ql_frame_decoder_init(&server->decoder);
+    records_init(&server->records, config->nor);
+    records_load(&server->records);
+    update_init(&server->update, config->nor, &server->records, config->sha256, config->ring,
+                config->ring_size);
     lock_init(&server->lock, config->policy, config->sha256, config->facts->uid,
               config->lock_memory, now_ms(server));
-    update_init(&server->update, config->nor, config->sha256, config->ring, config->ring_size);
     update_set_lock(&server->update, &server->lock);
     uint32_t end = QL_PROGRAM_FIRST;
     uint32_t size = config->nor->geometry.size;
@@ -49,16 +52,70 @@ uint32_t server_frames_taken(const struct server *server)
     return server->frames_taken;
 }
 
+static const uint8_t *chip_bytes(const struct server *server, uint32_t address)
+{
+    return server->nor->mapped + (address - QL_MAPPED_BASE);
+}
+
 struct outcome server_program_check(struct server *server, uint32_t address)
 {
     struct outcome outcome = update_range_check(&server->update, address, 2 * 4, true);
     if (outcome.status != QL_STATUS_OK)
         return outcome;
+    const struct records_run *run = records_at(&server->records, address);
+    if (run && !run->sealed)
+        return (struct outcome){QL_STATUS_INCOMPLETE, run->address};
     if (nor_map(server->nor) != 0)
         return (struct outcome){QL_STATUS_CHIP_ERROR, address};
-    const uint8_t *vectors = server->nor->mapped + (address - QL_MAPPED_BASE);
-    return boot_check(address, ql_load_u32(vectors), ql_load_u32(vectors + 4),
-                      server->update.program_end);
+    const uint8_t *vectors = chip_bytes(server, address);
+    bool program = run && run->address == address && run->flags & QL_BEGIN_FLAG_PROGRAM;
+    uint32_t end = program ? address + run->length : server->update.program_end;
+    outcome = boot_check(address, ql_load_u32(vectors), ql_load_u32(vectors + 4), end);
+    if (outcome.status != QL_STATUS_OK)
+        return outcome;
+    if (!program)
+        return (struct outcome){QL_STATUS_NOT_SEALED, address};
+    return run->changed ? (struct outcome){QL_STATUS_CHANGED, address} : outcome;
+}
+
+// Someone has hashed the sealed run at `address`.
+static struct outcome checked(struct server *server, uint32_t address, bool unchanged)
+{
+    records_note_check(&server->records, address, !unchanged);
+    return unchanged ? outcome_ok : (struct outcome){QL_STATUS_CHANGED, address};
+}
+
+struct outcome server_start_check(struct server *server, uint32_t address, uint32_t random)
+{
+    struct outcome outcome = server_program_check(server, address);
+    if (outcome.status != QL_STATUS_OK)
+        return outcome;
+    return checked(server, address,
+                   seal_start_check(server->sha256, chip_bytes(server, address),
+                                    records_find(&server->records, address), random));
+}
+
+struct outcome server_check_begin(struct server *server, uint32_t address)
+{
+    struct outcome outcome = server_program_check(server, address);
+    // What was found changed may have been put right, by a debugger say.
+    if (outcome.status != QL_STATUS_OK && outcome.status != QL_STATUS_CHANGED)
+        return outcome;
+    seal_whole_begin(&server->check, server->sha256, chip_bytes(server, address),
+                     records_find(&server->records, address)->length);
+    return outcome_ok;
+}
+
+bool server_check_run(struct server *server, uint32_t address, struct outcome *outcome)
+{
+    uint8_t digest[QL_SHA256_SIZE];
+    uint32_t budget = UPDATE_SLICE;
+    if (!seal_hash_run(&server->check, &budget))
+        return false;
+    server->sha256->finish(server->sha256->context, digest);
+    const struct records_run *run = records_find(&server->records, address);
+    *outcome = checked(server, address, memcmp(digest, run->sha256, sizeof digest) == 0);
+    return true;
 }
 
 // Puts the head of the answer to a request; `content` bytes may stand behind it already.
@@ -359,11 +416,19 @@ static void sectors_run(struct server *server, const uint8_t *bytes, uint32_t co
 
 static void boot_run(struct server *server, uint32_t address)
 {
+    struct outcome outcome = outcome_ok;
+    bool done = false;
     if (address == 0)
         address = server->facts->boot_address;
-    struct outcome outcome = server_program_check(server, address);
-    if (outcome.status == QL_STATUS_OK && update_is_unfinished_at(&server->update, address))
-        outcome = (struct outcome){QL_STATUS_INCOMPLETE, server->update.taken};
+    if (!server->job_begun) {
+        server->job_begun = true;
+        outcome = server_check_begin(server, address);
+        done = outcome.status != QL_STATUS_OK;
+    } else {
+        done = server_check_run(server, address, &outcome);
+    }
+    if (!done)
+        return;
     if (outcome.status == QL_STATUS_OK)
         server->action = (struct server_action){SERVER_ACT_BOOT, address};
     // The detail would be a word of the chip.
@@ -396,7 +461,7 @@ static bool job_run(struct server *server)
     uint32_t second = ql_load_u32(server->job.payload + 4);
     if (server->job.kind == QL_KIND_BOOT) {
         boot_run(server, first);
-        return false;
+        return server->job.kind != NEVER;
     }
     if (server->job.kind == QL_KIND_RESET) {
         reset_run(server, first);
@@ -406,7 +471,7 @@ static bool job_run(struct server *server)
         job_end(server, (struct outcome){QL_STATUS_CHIP_ERROR, first}, 0);
         return false;
     }
-    const uint8_t *bytes = server->nor->mapped + (first - QL_MAPPED_BASE);
+    const uint8_t *bytes = chip_bytes(server, first);
     if (server->job.kind == QL_KIND_READ)
         read_run(server, bytes, second);
     else if (server->job.kind == QL_KIND_HASH)

@@ -84,6 +84,7 @@ struct server {
     const struct server_facts *facts;
     struct nor *nor;
     const struct sha256_service *sha256;
+    struct records records;
     struct lock lock;
     struct update update;
     uint32_t program_end;
@@ -93,6 +94,7 @@ struct server {
     struct server_request waiting;
     bool job_begun;
     uint32_t job_done;           // bytes or sectors
+    struct seal_hash check;      // of a program, begun by server_check_begin
     struct server_action action; // to be done when its answer has left
     // The next answer, and the frame on its way out.
     bool answer_ready;
@@ -130,7 +132,17 @@ uint32_t server_frames_taken(const struct server *server);
 // sees to it that they leave, then acts.
 struct server_action server_action(const struct server *server);
 
-// boot_check of what lies at `address` in the chip, with the range checks of BOOT. Maps the chip.
+// Can what lies at `address` be started, as far as that is known without reading all of it? The
+// checks of BOOT but for the hash. Maps the chip.
 struct outcome server_program_check(struct server *server, uint32_t address);
+
+// The same and as much of the hash as a start without a host has time for; `random` chooses what is
+// read. Takes up to about 10 ms at a QUADSPI clock of 32 MHz.
+struct outcome server_start_check(struct server *server, uint32_t address, uint32_t random);
+
+// The same and the whole hash, in slices: begin answers what is not right at once, or OK; then run
+// returns false until it is done. Nothing else may use the chip or the hash in between.
+struct outcome server_check_begin(struct server *server, uint32_t address);
+bool server_check_run(struct server *server, uint32_t address, struct outcome *outcome);
 
 #endif

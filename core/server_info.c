@@ -120,6 +120,20 @@ static void verdict_add(struct items *items, struct server *server)
     ql_store_u32(value + 4, verdict.detail);
 }
 
+static void runs_add(struct items *items, const struct records *records)
+{
+    for (unsigned i = 0; i < records->count; i++) {
+        const struct records_run *run = &records->runs[i];
+        uint8_t *value = item_add(items, QL_INFO_RUN, QL_RUN_SIZE);
+        memset(value, 0, QL_RUN_SIZE);
+        ql_store_u32(value + QL_RUN_ADDRESS, run->address);
+        ql_store_u32(value + QL_RUN_LENGTH, run->length);
+        value[QL_RUN_STATE] = run->sealed ? QL_RUN_SEALED : QL_RUN_WRITING;
+        value[QL_RUN_FLAGS] = (uint8_t)run->flags;
+        memcpy(value + QL_RUN_DIGEST, run->sha256, QL_RUN_DIGEST_SIZE);
+    }
+}
+
 static void lock_add(struct items *items, const struct lock *lock)
 {
     enum ql_lock_state state = lock_state(lock);
@@ -154,5 +168,6 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     words_add(&items, QL_INFO_CLOCKS, facts->cpu_hz, facts->quadspi_hz);
     words_add(&items, QL_INFO_COUNTERS, server->frames_taken, server->frames_damaged);
     byte_add(&items, QL_INFO_READ_PROTECTION, facts->read_protection);
+    runs_add(&items, &server->records);
     return (uint16_t)(items.next - content);
 }

@@ -1,5 +1,5 @@
 // The update engine: takes stream operations into a ring and executes them on the chip strictly in
-// order, then reads back and hashes (SPEC.md sections 4 and 5).
+// order, then reads back and hashes; and keeps the records of it (SPEC.md sections 4, 5 and 12).
 //
 // All functions are called from one context (never from an interrupt). Payloads come as in
 // SPEC.md; their lengths have been checked by the caller only where that is said.
@@ -11,6 +11,8 @@
 #include "core/boot.h"
 #include "core/lock.h"
 #include "core/nor.h"
+#include "core/records.h"
+#include "core/seal.h"
 #include "core/sha256.h"
 
 enum {
@@ -21,18 +23,22 @@ enum {
 // What update_run is at. In steps from UNPROTECT on the update is open.
 enum update_step {
     UPDATE_STEP_NEXT,      // nothing under way
-    UPDATE_STEP_DRAIN,     // a closed update's last chip operation has not ended
+    UPDATE_STEP_DRAIN,     // a closed update's last chip operation, or record, has not ended
     UPDATE_STEP_UNPROTECT, // block protection is being taken away
+    UPDATE_STEP_ANNOUNCE,  // the record that the run is being written
     UPDATE_STEP_LOOK,      // is the area to erase blank already?
     UPDATE_STEP_ERASE,
     UPDATE_STEP_LOOK_AGAIN, // did the erase leave bits?
     UPDATE_STEP_SKIP,       // between two pages of a WRITE, with blank pages behind
     UPDATE_STEP_PROGRAM,
     UPDATE_STEP_READ_BACK,
+    UPDATE_STEP_PARTS,  // hashing the parts that are looked at when the program starts
+    UPDATE_STEP_RECORD, // the record that the run is complete
 };
 
 struct update {
     struct nor *nor;
+    struct records *records;
     const struct sha256_service *sha256;
     const struct lock *lock;
     uint32_t program_first, program_end; // addresses that may be changed
@@ -46,16 +52,21 @@ struct update {
     uint32_t waiting; // payload bytes taken and not executed
     uint32_t window;
     // The update: what BEGIN said,
-    uint32_t id, address, length, flags;
+    uint32_t id, address, length, flags, owner;
     uint8_t sha256_wanted[QL_SHA256_SIZE];
     uint8_t sha256_found[QL_SHA256_SIZE];
     // and how far it is.
     enum ql_update_state state;
     struct outcome failure;
     uint32_t taken, executed, faults, erased, programmed, skipped, at;
-    bool ending; // END came: no more operations
+    bool ending;    // END came: no more operations
+    bool announced; // the chip tells that the run is being written
+    bool doubtful;  // an unfinished update was here: what looks blank may not stay so
     enum update_step step;
-    uint32_t offset; // within the operation or the read-back under way
+    uint32_t offset;       // within the operation under way
+    struct seal_hash hash; // of the read-back
+    unsigned part;
+    uint8_t parts[RECORD_PARTS_SIZE];
     // When PROGRESS is due.
     bool progress_due;
     bool fault_unreported;
@@ -65,8 +76,8 @@ struct update {
 };
 
 // `ring` is the memory for operations; the window is its size less QL_PAYLOAD_MAX.
-void update_init(struct update *update, struct nor *nor, const struct sha256_service *sha256,
-                 uint8_t *ring, uint32_t ring_size);
+void update_init(struct update *update, struct nor *nor, struct records *records,
+                 const struct sha256_service *sha256, uint8_t *ring, uint32_t ring_size);
 
 // Which addresses may be changed, once the chip's size is known. Both multiples of 4096.
 void update_set_area(struct update *update, uint32_t program_first, uint32_t program_end);
@@ -113,8 +124,5 @@ bool update_run(struct update *update);
 bool update_progress_due(const struct update *update);
 // The progress record; `as_event` tells that it goes out as PROGRESS.
 void update_progress_store(struct update *update, uint8_t record[QL_PROGRESS_SIZE], bool as_event);
-
-// Is this address in the run of an update that was begun since start and is not complete?
-bool update_is_unfinished_at(const struct update *update, uint32_t address);
 
 #endif

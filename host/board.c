@@ -94,9 +94,22 @@ static const uint8_t smallest_sizes[] = {
     [QL_INFO_READ_PROTECTION] = 1,
     [QL_INFO_SFDP] = 2,
     [QL_INFO_CHIP_NAME] = 0,
+    [QL_INFO_RUN] = QL_RUN_SIZE,
     [QL_INFO_BOARD_ID] = QL_BOARD_ID_SIZE,
     [QL_INFO_LOCK] = QL_LOCK_SIZE_OPEN,
 };
+
+static void take_run(struct ql_board *board, const uint8_t *value)
+{
+    if (board->run_count == QL_RUNS_MAX)
+        return;
+    struct ql_run *run = &board->runs[board->run_count++];
+    run->address = ql_load_u32(value + QL_RUN_ADDRESS);
+    run->length = ql_load_u32(value + QL_RUN_LENGTH);
+    run->state = value[QL_RUN_STATE];
+    run->is_program = (value[QL_RUN_FLAGS] & QL_BEGIN_FLAG_PROGRAM) != 0;
+    memcpy(run->digest, value + QL_RUN_DIGEST, sizeof run->digest);
+}
 
 static void take_chip_item(struct ql_board *board, uint8_t tag, const uint8_t *value, size_t size)
 {
@@ -129,6 +142,9 @@ static void take_chip_item(struct ql_board *board, uint8_t tag, const uint8_t *v
         break;
     case QL_INFO_CHIP_NAME:
         take_text(board->chip_name, value, size);
+        break;
+    case QL_INFO_RUN:
+        take_run(board, value);
         break;
     default:
         break;
@@ -195,6 +211,7 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
 bool ql_board_parse_info(struct ql_board *board, const uint8_t *items, size_t size)
 {
     size_t at = 0;
+    board->run_count = 0;
     while (at + 2 <= size) {
         const uint8_t tag = items[at];
         const uint8_t length = items[at + 1];
@@ -257,6 +274,20 @@ int ql_board_check_chip(const struct ql_board *board, struct ql_failure *failure
     return 0;
 }
 
+bool ql_board_is_unfinished(const struct ql_board *board, uint32_t address, uint32_t length)
+{
+    const uint64_t end = (uint64_t)address + length;
+    for (size_t i = 0; i < board->run_count; i++) {
+        const struct ql_run *run = &board->runs[i];
+        const uint64_t first = run->address & ~(uint64_t)(QL_SECTOR_SIZE - 1);
+        const uint64_t run_end = (uint64_t)run->address + run->length + QL_SECTOR_SIZE - 1;
+        if (run->state == QL_RUN_WRITING && end > first &&
+            address < (run_end & ~(uint64_t)(QL_SECTOR_SIZE - 1)))
+            return true;
+    }
+    return false;
+}
+
 const char *ql_stay_reason_text(uint8_t reason)
 {
     static const char *const texts[] = {
@@ -268,6 +299,7 @@ const char *ql_stay_reason_text(uint8_t reason)
         [QL_STAY_CHIP_ABSENT] = "no usable flash chip was found",
         [QL_STAY_HOST] = "this computer spoke to it in its start window",
         [QL_STAY_UNFINISHED] = "the last update is unfinished",
+        [QL_STAY_NOT_SEALED] = "the program is not sealed, or was changed since",
     };
     return reason < sizeof texts / sizeof texts[0] ? texts[reason]
                                                    : "for a reason that this tool does not know";

@@ -67,13 +67,26 @@ static const struct status_text texts[] = {
                           "repeat the command with --full; if it stays, the chip is worn out or "
                           "its lines are disturbed"},
     [QL_STATUS_INCOMPLETE] = {"incomplete", QL_BOARD_REFUSED,
-                              "the board misses parts of the update (from number 0x%08X on)",
-                              "repeat the command"},
+                              "what is at 0x%08X is unfinished, its update was cut short",
+                              "flash it again"},
     [QL_STATUS_CHIP_ERROR] = {"chip-error", QL_CHIP_FAILED,
                               "the flash chip did not answer in time at 0x%08X",
                               "reset the board and repeat the command"},
     [QL_STATUS_NOT_ALLOWED] = {"not-allowed", QL_BOARD_REFUSED,
                                "the board does not allow it in its present state", ""},
+    [QL_STATUS_NO_ROOM] = {"no-room", QL_BOARD_REFUSED,
+                           "the board keeps account of 8 pieces of the chip already (the oldest "
+                           "is at 0x%08X)",
+                           "`quadlane info` shows them; erase one that is not needed any more"},
+    [QL_STATUS_NOT_SEALED] = {"not-sealed", QL_BOARD_REFUSED,
+                              "what is at 0x%08X was not written and verified by quadlane, so it "
+                              "is not started",
+                              "flash it; what the chip holds already is not written again, only "
+                              "verified and sealed"},
+    [QL_STATUS_CHANGED] = {"changed", QL_BOARD_REFUSED,
+                           "the program at 0x%08X was changed after it had been verified",
+                           "flash it again; if nobody changed it on purpose (with a debugger, "
+                           "say), the chip is losing data"},
     [QL_STATUS_LOCKED] = {"locked", QL_LOCKED,
                           "the board does not permit it to the key it was shown, or was shown none "
                           "(missing permissions: 0x%08X)",

@@ -36,7 +36,9 @@ const struct cli_verb cli_boot = {
     .summary = "start the program in the chip",
     .text = "Starts the program at ADDRESS, or the one that the board starts by itself. The board "
             "checks\n"
-            "its vector table first; if that cannot be right, it stays reachable and says why.",
+            "first that its vector table can be right and that all of it is what was flashed and "
+            "verified;\n"
+            "if not, it stays reachable and says why.",
     .options = CLI_BOARD,
     .arguments_min = 0,
     .arguments_max = 1,

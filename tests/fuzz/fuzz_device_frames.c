@@ -141,9 +141,10 @@ static void start(uint8_t options)
         fake_nor_create(&fake, CHIP_SIZE);
     created = true;
     fake_nor_reset(&fake);
+    memset(fake.array + 0xF0000, 0xFF, 0x10000);
     memset(fake.array + 0x100000, options & 2 ? 0xFF : 0, 0x20000);
     memset(fake.array + 0x120000, 0xFF, CHIP_SIZE - 0x120000);
-    fake.allowed_first = 0x100000;
+    fake.allowed_first = 0xF0000;
     fake.allowed_end = CHIP_SIZE - facts.reserved_end;
     fake.absent = (options & 0x1C) == 0x1C;
     fake.erase_hangs = (options & 0x1C) == 0x18;

@@ -60,7 +60,7 @@ static int setup(void **state)
 {
     (void)state;
     fake_nor_reset(&rig.fake);
-    rig.fake.allowed_first = 0x100000;
+    rig.fake.allowed_first = 0xF0000;
     memset(rig.fake.array, 0xFF, 0x200000);
     memcpy(rig.fake.array + 0x100000, "\x04\x03\x02\x20\x01\x00\x00\x00secret", 14);
     memcpy(before, rig.fake.array, SIZE);
