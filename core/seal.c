@@ -16,12 +16,6 @@ enum {
 #define SUM_START  UINT64_C(0xCBF29CE484222325)
 #define SUM_FACTOR UINT64_C(0x100000001B3)
 
-// A start reads shorter runs whole.
-static bool has_parts(uint32_t length)
-{
-    return length > SEAL_START_MAX;
-}
-
 // Every 2^shift-th sector gives a page to a part.
 static unsigned part_shift(uint32_t length)
 {
@@ -68,7 +62,7 @@ void seal_begin(struct seal_reading *reading, const struct sha256_service *sha25
         .sha256 = sha256,
         .bytes = bytes,
         .length = length,
-        .with_parts = with_parts && has_parts(length),
+        .with_parts = with_parts,
     };
     for (unsigned part = 0; part < SEAL_PARTS; part++)
         reading->parts[part] = SUM_START;
@@ -102,21 +96,8 @@ static void sum_store(uint8_t *bytes, uint64_t sum)
 
 void seal_parts_store(const struct seal_reading *reading, uint8_t parts[RECORD_PARTS_SIZE])
 {
-    memset(parts, 0xFF, RECORD_PARTS_SIZE);
-    for (unsigned part = 0; reading->with_parts && part < SEAL_PARTS; part++)
+    for (unsigned part = 0; part < SEAL_PARTS; part++)
         sum_store(parts + part * SUM_SIZE, reading->parts[part]);
-}
-
-static bool whole_holds(const struct sha256_service *sha256, const uint8_t *bytes,
-                        const struct records_run *run)
-{
-    struct seal_reading reading;
-    uint8_t digest[QL_SHA256_SIZE];
-    uint32_t budget = run->length;
-    seal_begin(&reading, sha256, bytes, run->length, false);
-    (void)seal_run(&reading, &budget);
-    sha256->finish(sha256->context, digest);
-    return memcmp(digest, run->sha256, sizeof digest) == 0;
 }
 
 static bool part_holds(const uint8_t *bytes, const struct records_run *run, unsigned part)
@@ -133,17 +114,14 @@ static bool part_holds(const uint8_t *bytes, const struct records_run *run, unsi
 // How many parts are SEAL_START_MAX bytes at most; but one is read always.
 static unsigned parts_at_start(uint32_t length)
 {
-    uint32_t sectors = length / QL_SECTOR_SIZE + 1;
-    uint32_t size = ((sectors >> part_shift(length)) + 1) * PAGE;
+    uint32_t step = (uint32_t)QL_SECTOR_SIZE << part_shift(length);
+    uint32_t size = (length / step + (length % step != 0)) * PAGE; // of the largest
     uint32_t count = SEAL_START_MAX / size;
     return count == 0 ? 1 : count < SEAL_PARTS ? count : SEAL_PARTS;
 }
 
-bool seal_start_check(const struct sha256_service *sha256, const uint8_t *bytes,
-                      const struct records_run *run, uint32_t random)
+bool seal_start_check(const uint8_t *bytes, const struct records_run *run, uint32_t random)
 {
-    if (!has_parts(run->length))
-        return whole_holds(sha256, bytes, run);
     for (unsigned i = 0; i < parts_at_start(run->length); i++)
         if (!part_holds(bytes, run, (random + i) % SEAL_PARTS))
             return false;

@@ -13,7 +13,7 @@ enum {
     SEAL_PARTS = 16,
 };
 
-// A whole run being read: its hash, and the sums of its parts if it has any.
+// A whole run being read: its hash, and the sums of its parts if they are wanted.
 struct seal_reading {
     const struct sha256_service *sha256;
     const uint8_t *bytes;
@@ -34,7 +34,6 @@ void seal_parts_store(const struct seal_reading *reading, uint8_t parts[RECORD_P
 
 // Is the run unchanged, as far as SEAL_START_MAX bytes can tell? `random` chooses the parts. Takes
 // the time of reading those.
-bool seal_start_check(const struct sha256_service *sha256, const uint8_t *bytes,
-                      const struct records_run *run, uint32_t random);
+bool seal_start_check(const uint8_t *bytes, const struct records_run *run, uint32_t random);
 
 #endif

@@ -83,7 +83,7 @@ struct outcome server_start_check(struct server *server, uint32_t address, uint3
     if (outcome.status != QL_STATUS_OK)
         return outcome;
     return checked(server, address,
-                   seal_start_check(server->sha256, chip_bytes(server, address),
+                   seal_start_check(chip_bytes(server, address),
                                     records_find(&server->records, address), random));
 }
 

@@ -465,17 +465,16 @@ static void what_was_torn_is_not_started_after_a_reset(void **state)
     assert_int_equal(rig_word(&answer, 4), AT);
 }
 
-static void a_short_program_is_hashed_whole_at_a_start(void **state)
+static void a_short_program_is_looked_at_whole_at_a_start(void **state)
 {
     (void)state;
     put(0x20000);
     assert_int_equal(begin(AT, image, 0x20000, 1, 0), 0);
     assert_int_equal(end(0), 0);
-    for (unsigned i = 64; i < 192; i++)
-        assert_int_equal(slot(1)[i], 0xFF);
     assert_int_equal(start(), 0);
     for (uint32_t at = 8; at < 0x20000; at += 0x1FF7) {
         *chip_at(AT + at) ^= 1;
+        rig_restart(&rig);
         assert_int_equal(start(), 22);
         *chip_at(AT + at) ^= 1;
     }
@@ -509,13 +508,14 @@ static void part_sum(uint32_t length, unsigned e, unsigned part, uint8_t sum[8])
         sum[i] = (uint8_t)(h >> 8 * i);
 }
 
-static void the_parts_of_a_long_program(void **state)
+static void the_parts_of_a_program(void **state)
 {
     (void)state;
     static const struct {
         uint32_t length;
         unsigned e;
-    } cases[] = {{0x20001, 0}, {LONG, 0}, {0x20000F, 0}, {0x200010, 1}, {0x2FFFFF, 1}};
+    } cases[] = {{257, 0},      {0x1001, 0},   {0x20001, 0}, {LONG, 0},
+                 {0x20000F, 0}, {0x200010, 1}, {0x2FFFFF, 1}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         memset(rig.fake.array + 0xF0000, 0xFF, 0x10000);
         put(cases[i].length);
@@ -569,9 +569,9 @@ static void more_parts_of_a_shorter_one(void **state)
     put(0x40000);
     assert_int_equal(begin(AT, image, 0x40000, 1, 0), 0);
     assert_int_equal(end(0), 0);
-    // 16 KiB a part: 7 of them with their rounding up are 128 KiB at most.
+    // 16 KiB a part: 8 of them are 128 KiB.
     *chip_at(AT + 0x12345) ^= 1;
-    assert_int_equal(found(), 7);
+    assert_int_equal(found(), 8);
 }
 
 static void the_whole_check_goes_in_slices(void **state)
@@ -649,8 +649,8 @@ int main(void)
         SEALS_TEST(boot_hashes_every_byte),
         SEALS_TEST(only_a_sealed_program_at_its_own_address_is_started),
         SEALS_TEST(what_was_torn_is_not_started_after_a_reset),
-        SEALS_TEST(a_short_program_is_hashed_whole_at_a_start),
-        SEALS_TEST(the_parts_of_a_long_program),
+        SEALS_TEST(a_short_program_is_looked_at_whole_at_a_start),
+        SEALS_TEST(the_parts_of_a_program),
         SEALS_TEST(what_a_start_finds_in_a_long_program),
         SEALS_TEST(more_parts_of_a_shorter_one),
         SEALS_TEST(the_whole_check_goes_in_slices),
