@@ -77,6 +77,9 @@ struct register_info {
 #define ACCESS_HALF 2u
 #define ACCESS_WORD 4u
 #define ACCESS_ANY  (ACCESS_BYTE | ACCESS_HALF | ACCESS_WORD)
+// Together with sizes: reserved bits may be written with anything. For registers whose flags are
+// cleared by writing 0: ST's own drivers write the complement of the flag.
+#define ACCESS_FREE 8u
 
 // A peripheral on the bus.
 struct device {

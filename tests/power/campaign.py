@@ -40,6 +40,7 @@ START_NS = 150 * NS_PER_MS  # by then a program has started that the board start
 OPERATION = re.compile(r"chip 1: (.*) at 0x([0-9A-F]+), operation (\d+)")
 SCENARIOS = ["first flash", "used chip", "re-flash", "delta", "first record", "log turn-over",
              "cut again"]
+OLD_STARTED = "the old program started"
 
 
 class Failed(Exception):
@@ -203,13 +204,18 @@ def check_untouched(scenario, chip, cut):
 
 
 def look_after_cut(scenario, chip, board, must_start):
-    """The first power-on after the cut, without a cable; returns what the board did."""
+    """The first power-on after the cut, without a cable; returns what the board did.
+
+    must_start: the old program must start (True), must not (False), may if it is whole (None).
+    """
     board.control("usb unplug")
     started = board.wait_program(START_NS) is not None
+    if must_start is None:
+        must_start = started and chip.program() == scenario.old
     if must_start:
         check(started, "the old program is untouched but was not started")
         check(chip.program() == scenario.old, "the old program is damaged")
-        return "the old program started"
+        return OLD_STARTED
     if started:
         held = chip.program()
         what = "half a program"
@@ -237,6 +243,14 @@ def repair(scenario, chip, board, started):
           "after the second update the board does not start the program by itself")
 
 
+def cut_again(scenario, chip, cut):
+    """The second update skips what the first has done: its cut comes among the operations left."""
+    chance = random.Random(str(cut))
+    left = len(scenario.operations) - cut.operation
+    return cut_update(scenario, chip, chance.randrange(left + 1), chance.uniform(0.02, 0.98),
+                      cut.seed + 1)
+
+
 def run_cut(scenario, folder, cut):
     """Returns what the board did after the cut; raises Failed."""
     chip = Chip(folder)
@@ -247,16 +261,13 @@ def run_cut(scenario, folder, cut):
         check_untouched(scenario, chip, cut)
         must_start = scenario.old_must_start(cut)
         if scenario.name == "cut again":
-            chance = random.Random(str(cut))
-            again = chance.randrange(len(scenario.operations)), chance.uniform(0.02, 0.98)
-            if not cut_update(scenario, chip, *again, cut.seed + 1):
+            if not cut_again(scenario, chip, cut):
                 return "the second update was through before its cut"
-            must_start = False
-            if scenario.old_must_start(cut) and again[0] < scenario.first_touch():
-                must_start = True
+            # Before the first touch the second update may write one record more than the first.
+            must_start = None if must_start else False
         with Board(chip.path) as board:
             outcome = look_after_cut(scenario, chip, board, must_start)
-            repair(scenario, chip, board, must_start)
+            repair(scenario, chip, board, outcome == OLD_STARTED)
     except BoardEnded as ended:
         raise Failed(f"the board ended: {str(ended)[-1500:]}") from None
     return outcome

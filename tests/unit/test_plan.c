@@ -206,8 +206,23 @@ static void test_vector_table_comes_last(void **state)
     start();
     change(5);
     assert_int_equal(make(BASE, 65536, true, true), 0);
-    assert_int_equal(plan.operations[plan.count - 1].address, BASE + 5 * 4096);
+    for (size_t i = 0; i < plan.count; i++)
+        assert_in_range(plan.operations[i].address, BASE + 5 * 4096, BASE + 6 * 4096 - 1);
     carry_out(BASE, 65536);
+    ql_plan_free(&plan);
+}
+
+// A blank chip gets to work as soon as a page has arrived.
+static void test_first_writes_are_short(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {256, 512, 1024, 2048, 4096, 4096};
+    start();
+    memset(held, 0xFF, sizeof held);
+    assert_int_equal(make(BASE, sizeof wanted, true, false), 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        assert_int_equal(plan.operations[i].size, sizes[i]);
+    carry_out(BASE, sizeof wanted);
     ql_plan_free(&plan);
 }
 
@@ -272,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_blank_needs_no_erase),
         cmocka_unit_test(test_blank_pages_are_not_written),
         cmocka_unit_test(test_vector_table_comes_last),
+        cmocka_unit_test(test_first_writes_are_short),
         cmocka_unit_test(test_tail_of_last_sector),
         cmocka_unit_test(test_random_changes),
         cmocka_unit_test(test_chip_without_small_erases),
