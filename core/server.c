@@ -91,7 +91,7 @@ struct outcome server_start_check(struct server *server, uint32_t address, uint3
     if (outcome.status != QL_STATUS_OK)
         return outcome;
     return checked(server, address,
-                   seal_start_check(server->sha256, chip_bytes(server, address),
+                   seal_start_check(chip_bytes(server, address),
                                     records_find(&server->records, address), random));
 }
 
@@ -101,8 +101,8 @@ struct outcome server_check_begin(struct server *server, uint32_t address)
     // What was found changed may have been put right, by a debugger say.
     if (outcome.status != QL_STATUS_OK && outcome.status != QL_STATUS_CHANGED)
         return outcome;
-    seal_whole_begin(&server->check, server->sha256, chip_bytes(server, address),
-                     records_find(&server->records, address)->length);
+    seal_begin(&server->check, server->sha256, chip_bytes(server, address),
+               records_find(&server->records, address)->length, false);
     return outcome_ok;
 }
 
@@ -110,7 +110,7 @@ bool server_check_run(struct server *server, uint32_t address, struct outcome *o
 {
     uint8_t digest[QL_SHA256_SIZE];
     uint32_t budget = UPDATE_SLICE;
-    if (!seal_hash_run(&server->check, &budget))
+    if (!seal_run(&server->check, &budget))
         return false;
     server->sha256->finish(server->sha256->context, digest);
     const struct records_run *run = records_find(&server->records, address);

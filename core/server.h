@@ -94,7 +94,7 @@ struct server {
     struct server_request waiting;
     bool job_begun;
     uint32_t job_done;           // bytes or sectors
-    struct seal_hash check;      // of a program, begun by server_check_begin
+    struct seal_reading check;   // of a program, begun by server_check_begin
     struct server_action action; // to be done when its answer has left
     // The next answer, and the frame on its way out.
     bool answer_ready;

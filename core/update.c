@@ -527,7 +527,7 @@ static struct records_run update_as_run(const struct update *update)
         .flags = update->flags,
     };
     memcpy(run.sha256, update->sha256_wanted, sizeof run.sha256);
-    memcpy(run.parts, update->parts, sizeof run.parts);
+    seal_parts_store(&update->read_back, run.parts);
     return run;
 }
 
@@ -575,27 +575,6 @@ static enum pace record_step(struct update *update)
     return PACE_ON;
 }
 
-static enum pace part_begin(struct update *update)
-{
-    seal_part_begin(&update->hash, update->sha256, chip_bytes(update, update->address),
-                    update->length, update->part);
-    update->step = UPDATE_STEP_PARTS;
-    return PACE_ON;
-}
-
-static enum pace parts_step(struct update *update, uint32_t *budget)
-{
-    uint8_t digest[QL_SHA256_SIZE];
-    if (!seal_hash_run(&update->hash, budget))
-        return PACE_MORE;
-    update->sha256->finish(update->sha256->context, digest);
-    memcpy(update->parts + update->part * SEAL_PART_DIGEST_SIZE, digest, SEAL_PART_DIGEST_SIZE);
-    update->part++;
-    if (update->part < SEAL_PARTS)
-        return part_begin(update);
-    return record_start(update, RECORD_SEALED, UPDATE_STEP_RECORD);
-}
-
 static bool is_sealed_already(const struct update *update)
 {
     const struct records_run *known = records_find(update->records, update->address);
@@ -607,15 +586,11 @@ static bool is_sealed_already(const struct update *update)
 // The chip holds what was announced: the record that says so, if it does not stand there already.
 static enum pace verified(struct update *update)
 {
-    update->part = 0;
-    memset(update->parts, 0xFF, sizeof update->parts);
     if (update->flags != QL_BEGIN_FLAG_PROGRAM) {
         if (records_is_writing(update->records, update->address, update->length))
             return record_start(update, RECORD_CLEARED, UPDATE_STEP_RECORD);
     } else if (!is_sealed_already(update)) {
-        return seal_has_parts(update->length)
-                   ? part_begin(update)
-                   : record_start(update, RECORD_SEALED, UPDATE_STEP_RECORD);
+        return record_start(update, RECORD_SEALED, UPDATE_STEP_RECORD);
     } else {
         records_note_check(update->records, update->address, false);
     }
@@ -625,7 +600,7 @@ static enum pace verified(struct update *update)
 
 static enum pace read_back_step(struct update *update, uint32_t *budget)
 {
-    if (!seal_hash_run(&update->hash, budget))
+    if (!seal_run(&update->read_back, budget))
         return PACE_MORE;
     update->sha256->finish(update->sha256->context, update->sha256_found);
     if (memcmp(update->sha256_found, update->sha256_wanted, QL_SHA256_SIZE) == 0)
@@ -643,8 +618,8 @@ static enum pace next_step(struct update *update, uint32_t *budget)
             return PACE_WAIT;
         update->state = QL_UPDATE_VERIFYING;
         update->progress_due = true;
-        seal_whole_begin(&update->hash, update->sha256, chip_bytes(update, update->address),
-                         update->length);
+        seal_begin(&update->read_back, update->sha256, chip_bytes(update, update->address),
+                   update->length, update->flags == QL_BEGIN_FLAG_PROGRAM);
         return look_start(update, UPDATE_STEP_READ_BACK);
     }
     if (!update->announced)
@@ -693,9 +668,6 @@ bool update_run(struct update *update)
             break;
         case UPDATE_STEP_READ_BACK:
             pace = read_back_step(update, &budget);
-            break;
-        case UPDATE_STEP_PARTS:
-            pace = parts_step(update, &budget);
             break;
         case UPDATE_STEP_RECORD:
             pace = record_step(update);

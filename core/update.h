@@ -32,7 +32,6 @@ enum update_step {
     UPDATE_STEP_SKIP,       // between two pages of a WRITE, with blank pages behind
     UPDATE_STEP_PROGRAM,
     UPDATE_STEP_READ_BACK,
-    UPDATE_STEP_PARTS,  // hashing the parts that are looked at when the program starts
     UPDATE_STEP_RECORD, // the record that the run is complete
 };
 
@@ -63,10 +62,8 @@ struct update {
     bool announced; // the chip tells that the run is being written
     bool doubtful;  // an unfinished update was here: what looks blank may not stay so
     enum update_step step;
-    uint32_t offset;       // within the operation under way
-    struct seal_hash hash; // of the read-back
-    unsigned part;
-    uint8_t parts[RECORD_PARTS_SIZE];
+    uint32_t offset; // within the operation under way
+    struct seal_reading read_back;
     // When PROGRESS is due.
     bool progress_due;
     bool fault_unreported;
