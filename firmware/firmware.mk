@@ -7,7 +7,7 @@
 # LIBSODIUM_SRC=DIRECTORY names others.
 #
 # The objects are built apart from the other device code: without the FPU, which a bootloader leaves
-# off, and optimised as a whole at the link.
+# off, and optimised as a whole at the link. -fbuiltin: a memcpy of a word becomes a load and a store.
 FIRMWARE_BOARDS := $(patsubst firmware/boards/%.c,%,$(wildcard firmware/boards/*.c))
 FIRMWARE_IMAGES := $(patsubst firmware/images/%/main.c,%,$(wildcard firmware/images/*/main.c))
 FIRMWARE_NAMES  := $(foreach board,$(FIRMWARE_BOARDS),$(addprefix $(board)-,$(FIRMWARE_IMAGES)))
@@ -15,7 +15,7 @@ FIRMWARE_SHARED := $(wildcard firmware/*.c firmware/chip/*.c firmware/usb/*.c) \
                    $(CORE_SOURCES) $(ABI_SOURCES)
 
 FIRMWARE_CFLAGS := $(COMMON) -mcpu=cortex-m7 -mthumb -mfloat-abi=soft -Os -g -flto=1 \
-                   -ffreestanding -ffunction-sections -fdata-sections -fno-common
+                   -ffreestanding -fbuiltin -ffunction-sections -fdata-sections -fno-common
 FIRMWARE_LDFLAGS := $(FIRMWARE_CFLAGS) -nostartfiles -Wl,--gc-sections \
                     -Wl,--fatal-warnings -Wl,--build-id=none
 

@@ -138,6 +138,13 @@ static bool is_xip(const struct memory_region *region)
     return region->is_window && region->gate_offset == 0;
 }
 
+static uint64_t window_read(void *context, uint32_t address, unsigned size)
+{
+    struct core *core = context;
+
+    return l1_cache_read(core->cache, address, size);
+}
+
 static void window_opened(void *context, const struct memory_region *region)
 {
     struct core *core = context;
@@ -322,6 +329,7 @@ static void create_parts(struct core *core)
                                       .boundary = boundary,
                                       .new_block = new_block,
                                       .window_block = window_block,
+                                      .window_read = window_read,
                                       .window_opened = window_opened,
                                       .exception = exception,
                                       .send_event = send_event};

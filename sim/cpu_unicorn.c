@@ -238,8 +238,15 @@ static bool refused_to_thread(struct cpu *cpu, uint32_t address)
     return address - PPB_BASE < PPB_SIZE && cpu_unprivileged(cpu);
 }
 
-// An access through a mapping that stands for hidden memory which has been shown meanwhile.
-static void note_opened(struct cpu *cpu, struct mapping *mapping)
+// Its reads take time that somebody has told.
+static bool is_timed(const struct memory_region *region)
+{
+    return region->first_line_ns != 0 || region->next_line_ns != 0;
+}
+
+// An access through a mapping that stands for hidden memory which has been shown meanwhile. Memory
+// whose reads take time stays so until code is fetched from it: then it has to be fast.
+static void note_opened(struct cpu *cpu, struct mapping *mapping, bool fetched)
 {
     if (mapping->region == NULL || !mapping->region->shown) {
         return;
@@ -250,6 +257,9 @@ static void note_opened(struct cpu *cpu, struct mapping *mapping)
     }
     if (!mapping->region->shown || mapping->region->memory == NULL) {
         return; // its owner has found that it cannot be
+    }
+    if (!fetched && is_timed(mapping->region)) {
+        return;
     }
     mapping->wanted = true;
     cpu->remap = true;
@@ -266,6 +276,18 @@ static bool access_part(struct cpu *cpu, uint32_t address, unsigned size, bool w
                  : machine_bus_read(cpu->machine, address, size, value);
 }
 
+static void charge_read(struct cpu *cpu, const struct mapping *mapping, uint32_t address,
+                        unsigned size)
+{
+    uint64_t cycles;
+
+    if (mapping->region != NULL && mapping->region->shown && is_timed(mapping->region)) {
+        cycles = cpu->events.window_read(cpu->events.context, address, size);
+        cpu->clock->cycles += cycles;
+        cpu->clock->block_cycles += cycles;
+    }
+}
+
 static uint64_t on_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
 {
     struct mapping *mapping = user;
@@ -277,7 +299,8 @@ static uint64_t on_read(uc_engine *uc, uint64_t offset, unsigned size, void *use
 
     (void)uc;
     cpu->in_access = true;
-    note_opened(cpu, mapping);
+    note_opened(cpu, mapping, false);
+    charge_read(cpu, mapping, address, size);
     good = access_part(cpu, address, size == 8 ? 4 : size, false, &low);
     if (good && size == 8) {
         good = access_part(cpu, address + 4, 4, false, &high);
@@ -307,7 +330,7 @@ static void on_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t val
 
     (void)uc;
     cpu->in_access = true;
-    note_opened(cpu, mapping);
+    note_opened(cpu, mapping, false);
     good = write_parts(cpu, address, size, value);
     cpu->in_access = false;
     if (!good) {
@@ -363,7 +386,7 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
         info->instructions = (uint16_t)(size / 2);
         return 0;
     }
-    if (region->first_line_ns != 0 || region->next_line_ns != 0) {
+    if (is_timed(region)) {
         info->flags |= BLOCK_IN_WINDOW;
     }
     while (address < end) {
@@ -638,7 +661,8 @@ static struct mapping *mapping_of(struct cpu *cpu, uint32_t address)
     return NULL;
 }
 
-// Shown memory is mapped at its first access, hidden memory before the next block.
+// Shown memory is mapped at its first access (that with costs at the first fetch), hidden memory
+// is unmapped before the next block.
 void cpu_region_shown(struct cpu *cpu, const struct memory_region *region, bool shown)
 {
     struct mapping *mapping = mapping_of(cpu, region->base);
@@ -668,7 +692,7 @@ static void fetch_failed(struct cpu *cpu, uint32_t pc)
     struct mapping *mapping = mapping_of(cpu, pc);
 
     if (mapping->region != NULL && mapping->region->shown) {
-        note_opened(cpu, mapping);
+        note_opened(cpu, mapping, true);
         if (mapping->wanted) {
             return;
         }

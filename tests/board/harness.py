@@ -28,7 +28,11 @@ PROGRAM_ADDRESS = 0x90100000
 
 
 class Board:
-    """A running virtual board in a folder of its own; use it in a `with`."""
+    """A running virtual board in a folder of its own; use it in a `with`.
+
+    usb: True for a socket, "lockstep" for the cable whose peer owns the time, False for none. At speed max the
+    time of a board that sleeps goes hundreds of times faster than the wall clock's.
+    """
 
     def __init__(self, *arguments, bootloader=BOOTLOADER, nor=None, usb=True, speed="max",
                  timeout_s=1000000, uid=None):
@@ -40,7 +44,8 @@ class Board:
         if bootloader:
             command += ["--load", f"{bootloader}@0x08000000"]
         command += ["--nor", nor or self.folder / "nor.bin"]
-        command += ["--usb", f"unix:{self.usb_path}" if usb else "none"]
+        cable = {True: "unix", "lockstep": "lockstep"}.get(usb)
+        command += ["--usb", f"{cable}:{self.usb_path}" if cable else "none"]
         command += ["--uart", f"USART1=file:{self.uart_path}"]
         command += ["--control", f"unix:{self.control_path}"]
         command += ["--speed", speed, "--timeout", str(timeout_s)]
@@ -111,6 +116,10 @@ class Board:
                 except ValueError:
                     values[parts[0]] = parts[1]
         return values
+
+    def wait_device(self, limit_s=10):
+        """Until the USB host has configured the bootloader; its port takes connections from then on."""
+        wait_for(lambda: self.statistics()["usb_enumerations"] >= 1, limit_s, "the USB device")
 
     def tool(self, *arguments, limit_s=60, wait_s=20):
         """Runs quadlane against this board."""

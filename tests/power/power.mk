@@ -1,4 +1,5 @@
-# power: cuts of the supply at every operation of the flash chip; CAMPAIGN_CUTS, CAMPAIGN_SEED.
+# power: cuts of the supply at every operation of the flash chip. CAMPAIGN_CUTS and CAMPAIGN_SEED choose
+# how many and which.
 
 CAMPAIGN_FILES := $(BUILD)/quadlane $(BUILD)/quadlane-board \
                   $(BUILD)/firmware/h750_w25q128-flash.bin

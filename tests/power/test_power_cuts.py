@@ -11,7 +11,7 @@ import sys
 
 import campaign
 
-CUTS = 175
+CUTS = 400
 
 
 def main():
