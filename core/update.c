@@ -1,4 +1,4 @@
-// The update engine. Written from SPEC.md sections 4, 5 and 12.
+// The update engine. Written from SPEC.md sections 4, 5, 12 and 13.
 //
 // SPDX-License-Identifier: MIT
 #include "core/update.h"
@@ -20,6 +20,12 @@ static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
 static uint32_t now_ms(const struct update *update)
 {
     return update->nor->bus->now_ms(update->nor->bus->context);
+}
+
+// Every way to change the chip begins here.
+static struct outcome write_check(const struct update *update)
+{
+    return lock_check(update->lock, QL_PERMIT_READ | QL_PERMIT_WRITE);
 }
 
 static void ring_clear(struct update *update)
@@ -81,6 +87,11 @@ void update_set_area(struct update *update, uint32_t program_first, uint32_t pro
     update->program_end = program_end;
 }
 
+void update_set_lock(struct update *update, const struct lock *lock)
+{
+    update->lock = lock;
+}
+
 bool update_is_open(const struct update *update)
 {
     return update->state == QL_UPDATE_OPEN || update->state == QL_UPDATE_VERIFYING;
@@ -112,6 +123,13 @@ struct outcome update_range_check(const struct update *update, uint32_t address,
     if (end > update->program_end)
         return (struct outcome){QL_STATUS_RESERVED, update->program_end};
     return outcome_ok;
+}
+
+struct outcome update_read_check(const struct update *update, uint32_t address, uint32_t length)
+{
+    struct outcome permitted = lock_check(update->lock, QL_PERMIT_READ);
+    return permitted.status == QL_STATUS_OK ? update_range_check(update, address, length, false)
+                                            : permitted;
 }
 
 // The operations that wait are dropped; the chip's own, and a record, may have to end first.
@@ -177,6 +195,9 @@ static bool begin_resumes(const struct update *update, const uint8_t *payload)
 
 struct outcome update_begin(struct update *update, const uint8_t *payload)
 {
+    struct outcome permitted = write_check(update);
+    if (permitted.status != QL_STATUS_OK)
+        return permitted;
     if (begin_resumes(update, payload))
         return outcome_ok;
     struct outcome outcome = begin_check(update, payload);
@@ -254,6 +275,8 @@ static struct outcome operation_check(const struct update *update, uint8_t kind,
 
 bool update_operation(struct update *update, uint8_t kind, const uint8_t *payload, uint32_t length)
 {
+    if (write_check(update).status != QL_STATUS_OK)
+        return false;
     if (update_is_open(update) && kind != QL_KIND_ERASE && kind != QL_KIND_WRITE) {
         update_fail(update, QL_STATUS_UNKNOWN_COMMAND, kind);
         return true;
@@ -286,7 +309,9 @@ bool update_operation(struct update *update, uint8_t kind, const uint8_t *payloa
 
 struct outcome update_end(struct update *update, uint32_t id, uint32_t count)
 {
-    struct outcome outcome;
+    struct outcome outcome = write_check(update);
+    if (outcome.status != QL_STATUS_OK)
+        return outcome;
     if (update_end_outcome(update, id, &outcome))
         return outcome.status == QL_STATUS_NO_UPDATE ? outcome : outcome_ok;
     if (count > update->taken)
@@ -312,6 +337,9 @@ bool update_end_outcome(const struct update *update, uint32_t id, struct outcome
 
 struct outcome update_abort(struct update *update, uint32_t id)
 {
+    struct outcome permitted = write_check(update);
+    if (permitted.status != QL_STATUS_OK)
+        return permitted;
     bool open = update_is_open(update);
     if (id != 0 && id != update->id)
         return (struct outcome){QL_STATUS_NO_UPDATE, open ? update->id : 0};
@@ -499,7 +527,7 @@ static struct records_run update_as_run(const struct update *update)
         .flags = update->flags,
     };
     memcpy(run.sha256, update->sha256_wanted, sizeof run.sha256);
-    memcpy(run.parts, update->parts, sizeof run.parts);
+    seal_parts_store(&update->read_back, run.parts);
     return run;
 }
 
@@ -547,27 +575,6 @@ static enum pace record_step(struct update *update)
     return PACE_ON;
 }
 
-static enum pace part_begin(struct update *update)
-{
-    seal_part_begin(&update->hash, update->sha256, chip_bytes(update, update->address),
-                    update->length, update->part);
-    update->step = UPDATE_STEP_PARTS;
-    return PACE_ON;
-}
-
-static enum pace parts_step(struct update *update, uint32_t *budget)
-{
-    uint8_t digest[QL_SHA256_SIZE];
-    if (!seal_hash_run(&update->hash, budget))
-        return PACE_MORE;
-    update->sha256->finish(update->sha256->context, digest);
-    memcpy(update->parts + update->part * SEAL_PART_DIGEST_SIZE, digest, SEAL_PART_DIGEST_SIZE);
-    update->part++;
-    if (update->part < SEAL_PARTS)
-        return part_begin(update);
-    return record_start(update, RECORD_SEALED, UPDATE_STEP_RECORD);
-}
-
 static bool is_sealed_already(const struct update *update)
 {
     const struct records_run *known = records_find(update->records, update->address);
@@ -579,15 +586,11 @@ static bool is_sealed_already(const struct update *update)
 // The chip holds what was announced: the record that says so, if it does not stand there already.
 static enum pace verified(struct update *update)
 {
-    update->part = 0;
-    memset(update->parts, 0xFF, sizeof update->parts);
     if (update->flags != QL_BEGIN_FLAG_PROGRAM) {
         if (records_is_writing(update->records, update->address, update->length))
             return record_start(update, RECORD_CLEARED, UPDATE_STEP_RECORD);
     } else if (!is_sealed_already(update)) {
-        return seal_has_parts(update->length)
-                   ? part_begin(update)
-                   : record_start(update, RECORD_SEALED, UPDATE_STEP_RECORD);
+        return record_start(update, RECORD_SEALED, UPDATE_STEP_RECORD);
     } else {
         records_note_check(update->records, update->address, false);
     }
@@ -597,7 +600,7 @@ static enum pace verified(struct update *update)
 
 static enum pace read_back_step(struct update *update, uint32_t *budget)
 {
-    if (!seal_hash_run(&update->hash, budget))
+    if (!seal_run(&update->read_back, budget))
         return PACE_MORE;
     update->sha256->finish(update->sha256->context, update->sha256_found);
     if (memcmp(update->sha256_found, update->sha256_wanted, QL_SHA256_SIZE) == 0)
@@ -615,8 +618,8 @@ static enum pace next_step(struct update *update, uint32_t *budget)
             return PACE_WAIT;
         update->state = QL_UPDATE_VERIFYING;
         update->progress_due = true;
-        seal_whole_begin(&update->hash, update->sha256, chip_bytes(update, update->address),
-                         update->length);
+        seal_begin(&update->read_back, update->sha256, chip_bytes(update, update->address),
+                   update->length, update->flags == QL_BEGIN_FLAG_PROGRAM);
         return look_start(update, UPDATE_STEP_READ_BACK);
     }
     if (!update->announced)
@@ -665,9 +668,6 @@ bool update_run(struct update *update)
             break;
         case UPDATE_STEP_READ_BACK:
             pace = read_back_step(update, &budget);
-            break;
-        case UPDATE_STEP_PARTS:
-            pace = parts_step(update, &budget);
             break;
         case UPDATE_STEP_RECORD:
             pace = record_step(update);
