@@ -1,8 +1,8 @@
 # Guest programs of the system tests. Each is linked to run from the chip; `state` also to run from the
-# internal flash, where it finds the world as a reset leaves it, and `clocks` from RAM.
+# internal flash, where it finds the world as a reset leaves it, and `crash` from RAM.
 GUESTS      := $(patsubst tests/board/guests/%.c,%,$(wildcard tests/board/guests/*.c))
 GUEST_FILES := $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.elf) \
-               $(addprefix $(BUILD)/arm/tests/board/guests/,state-flash.elf clocks-ram.elf)
+               $(addprefix $(BUILD)/arm/tests/board/guests/,state-flash.elf crash-ram.elf)
 
 $(BUILD)/arm/tests/board/guests/%-flash.elf: GUEST_ADDRESS := 0x08000000
 $(BUILD)/arm/tests/board/guests/%-ram.elf: GUEST_ADDRESS := 0x24000000

@@ -182,6 +182,7 @@ def test_power_cut_in_an_operation():
             wait_for(lambda: board.statistics()["power_cycles"] > cycles or tool.poll() is not None, 30,
                      "the cut")
         finish(tool)
+        check_equal(board.statistics()["power_cycles"], 7, "cuts")
         check_complete(board)
 
 
