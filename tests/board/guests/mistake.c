@@ -9,7 +9,9 @@ void guest_reset(void)
 {
     guest_uart_start(64000000u);
     guest_print("before\n");
+    guest_uart_stop();
     REG(0x40001000u) = 1; // TIM6_CR1
+    guest_uart_start(64000000u);
     guest_print("behind\n");
     guest_end();
 }
