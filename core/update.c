@@ -619,7 +619,8 @@ static enum pace next_step(struct update *update, uint32_t *budget)
         update->state = QL_UPDATE_VERIFYING;
         update->progress_due = true;
         seal_begin(&update->read_back, update->sha256, chip_bytes(update, update->address),
-                   update->length, update->flags == QL_BEGIN_FLAG_PROGRAM);
+                   update->length,
+                   update->flags == QL_BEGIN_FLAG_PROGRAM && !is_sealed_already(update));
         return look_start(update, UPDATE_STEP_READ_BACK);
     }
     if (!update->announced)
