@@ -67,7 +67,8 @@ static void look_at_sectors(struct planner *planner)
             continue;
         ql_sector_digest(request->data + offset, size, wanted);
         sector->same = memcmp(request->digests[i], wanted, sizeof wanted) == 0;
-        sector->erase = !sector->same && memcmp(request->digests[i], blank, sizeof blank) != 0;
+        sector->erase = !sector->same && (request->unfinished ||
+                                          memcmp(request->digests[i], blank, sizeof blank) != 0);
         if (sector->same)
             planner->plan->sectors_unchanged++;
     }

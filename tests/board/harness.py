@@ -17,6 +17,8 @@ import tempfile
 import time
 import traceback
 
+import seal
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BOARD = ROOT / "build/quadlane-board"
 TOOL = ROOT / "build/quadlane"
@@ -31,12 +33,14 @@ PROGRAM_ADDRESS = 0x90100000
 class Board:
     """A running virtual board in a folder of its own; use it in a `with`.
 
+    Programs that `--load` puts into the chip are sealed, unless sealed=False.
+
     usb: True for a socket, "lockstep" for the cable whose peer owns the time, False for none. At speed max the
     time of a board that sleeps goes hundreds of times faster than the wall clock's.
     """
 
     def __init__(self, *arguments, bootloader=BOOTLOADER, nor=None, usb=True, speed="max",
-                 timeout_s=1000000, uid=None):
+                 timeout_s=1000000, uid=None, sealed=True):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-test-"))
         self.usb_path = self.folder / "usb"
         self.control_path = self.folder / "control"
@@ -53,8 +57,11 @@ class Board:
         if uid:
             command += ["--uid", uid]
         self.command = [str(part) for part in [*command, *arguments]]
+        self.sealed = sealed
 
     def __enter__(self):
+        if self.sealed:
+            self.command += seal.seal_command(self.command, self.folder)
         self.log = open(self.folder / "log", "w+")
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=subprocess.STDOUT, cwd=ROOT)

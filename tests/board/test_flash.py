@@ -10,7 +10,9 @@ import random
 import re
 import struct
 import tempfile
+import time
 
+import seal
 from harness import (BLINK, CONSOLE, FAST, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of,
                      run_tests, run_tool)
 
@@ -28,9 +30,16 @@ def chip(board, address=PROGRAM_ADDRESS, size=SIZE - 0x100000):
         return file.read(size)
 
 
-def check_chip(board, content, address=PROGRAM_ADDRESS):
-    """The chip holds `content`, and nothing else."""
+def without_log(board):
+    """All of the chip but the bootloader's log of records, which is FF here."""
     found = chip(board, BASE, SIZE)
+    at = seal.LOG - BASE
+    return found[:at] + b"\xff" * seal.LOG_SIZE + found[at + seal.LOG_SIZE:]
+
+
+def check_chip(board, content, address=PROGRAM_ADDRESS):
+    """The chip holds `content`, and nothing else beside the log of records."""
+    found = without_log(board)
     at = address - BASE
     check(found[at:at + len(content)] == content, "the chip does not hold the program's bytes")
     check(found[:at].count(b"\xff") == at, "something was written below the program")
@@ -90,10 +99,61 @@ def test_same_as_loaded():
     """the chip after `flash` equals the chip of a board that was given the .bin with --load"""
     with Board("--load", f"{BLINK_BIN}@{PROGRAM_ADDRESS:#x}", usb=False) as board:
         board.wait_uart("MHz")
-        loaded = hashlib.sha256(chip(board, BASE, SIZE)).hexdigest()
+        loaded = hashlib.sha256(without_log(board)).hexdigest()
     with Board() as board:
         check_tool(board.tool("flash", BLINK_HEX))
-        check_equal(hashlib.sha256(chip(board, BASE, SIZE)).hexdigest(), loaded, "SHA-256 of the chip")
+        check_equal(hashlib.sha256(without_log(board)).hexdigest(), loaded, "SHA-256 of the chip")
+
+
+def test_sealed():
+    """flash leaves the records that SPEC.md asks for: HEAD, WRITING, SEALED with hash and sums of the parts"""
+    for content in (BLINK_BIN.read_bytes(), big_program(350_001)):
+        with Board() as board, Files() as files:
+            check_tool(board.tool("flash", "--no-boot", files.write("p.bin", content)))
+            log = chip(board, seal.LOG, seal.LOG_SIZE)
+            check_equal(log[:256], seal.record(0, seal.HEAD), "HEAD")
+            check_equal((log[256 + 9], log[256 + 12:256 + 20]),
+                        (2, struct.pack("<II", PROGRAM_ADDRESS, len(content))), "WRITING")
+            sealed = seal.record(2, seal.SEALED, address=PROGRAM_ADDRESS, data=content,
+                                 update=struct.unpack_from("<I", log, 512 + 20)[0])
+            check_equal(log[512:768], sealed, "SEALED")
+            check_equal(log[768:].count(b"\xff"), len(log) - 768, "bytes FF behind")
+            known = json_of(board.tool("info", "--json"))["runs"]
+            check_equal([(run["address"], run["length"], run["state"], run["program"]) for run in known],
+                        [(PROGRAM_ADDRESS, len(content), "sealed", True)], "known runs")
+            check_equal(hashlib.sha256(content).hexdigest()[:16], known[0]["sha256_begin"], "SHA-256")
+
+
+def test_not_sealed():
+    """a program that a debugger wrote is not started; flash finds it, seals it without writing, and starts it"""
+    with Board("--load", f"{BLINK_BIN}@{PROGRAM_ADDRESS:#x}", sealed=False) as board:
+        found = json_of(board.tool("info", "--json"))
+        check_equal((found["stay_reason"], found["program"]["verdict"]), (8, "not-sealed"), "why it stayed")
+        check_tool(board.tool("boot"), 50, "was not written and verified by quadlane")
+        before = board.statistics()["nor.sectors_erased"]
+        check_tool(board.tool("flash", BLINK), 0, ["the chip held it already", "started"])
+        board.wait_uart("MHz")
+        check_equal(board.statistics()["nor.sectors_erased"], before, "sectors erased")
+
+
+def test_changed():
+    """a program that was changed after it was sealed is not started: at a start without a cable, in the window, by boot"""
+    content = bytearray(big_program(150_000))
+    with Files() as files:
+        log = files.write("log", seal.make_log([(PROGRAM_ADDRESS, bytes(content))]))
+        content[8192:12288] = bytes(4096)
+        changed = files.write("changed.bin", content)
+        arguments = ["--load", f"{changed}@{PROGRAM_ADDRESS:#x}", "--load", f"{log}@{seal.LOG:#x}"]
+        for usb in (False, True):
+            with Board(*arguments, usb=usb, sealed=False) as board:
+                if not usb:
+                    board.control("usb unplug")
+                time.sleep(0.5)
+                check_equal(board.uart(), "", "what the program said")
+                if usb:
+                    check_tool(board.tool("boot"), 50, "was changed")
+                    found = json_of(board.tool("info", "--json"))
+                    check_equal(found["program"]["verdict"], "changed", "the verdict")
 
 
 def test_fast():

@@ -555,7 +555,7 @@ def test_unfinished_update():
         peer.erase(0, PROGRAM + 4096, 4096)
         peer.run(500)
         check_equal(peer.ask(ABORT, 0)[0], OK, "ABORT")
-        check_equal(peer.ask(BOOT, 0, 0), (INCOMPLETE, 1), "BOOT")
+        check_equal(peer.ask(BOOT, 0, 0), (INCOMPLETE, PROGRAM), "BOOT")
         board.control("reset")
         peer.line.wait_link(False)
         peer.line.wait_link()
