@@ -174,6 +174,25 @@ static void protection_is_taken_away(void **state)
     assert_int_equal(finish(), 0);
 }
 
+// SRL = 1: nothing in the status registers can be changed until the power goes.
+static void locked_protection_is_told(void **state)
+{
+    (void)state;
+    restart();
+    static const uint8_t registers[2] = {0x1C, 0x03};
+    struct nor_command command = {.opcode = 0x01, .opcode_lanes = 1, .data_lanes = 1};
+    send(0x06, 1);
+    model_bus.bus.write(&model_bus, &command, registers, 2);
+    machine_advance(model_bus.machine, 20 * MS);
+    restart();
+    int result;
+    while ((result = nor_unprotect_start(&nor)) == 1)
+        assert_int_equal(finish(), 0);
+    assert_int_equal(result, QL_ERROR_PROTECTED);
+    assert_int_equal(nor.status[0] & 0x1C, 0x1C);
+    assert_int_equal(nor.status[1] & 0x01, 0x01);
+}
+
 #define IQ(test) cmocka_unit_test_setup_teardown(test, setup_iq, teardown)
 #define IM(test) cmocka_unit_test_setup_teardown(test, setup_im, teardown)
 
@@ -184,6 +203,7 @@ int main(void)
         IQ(found_in_continuous_reading),   IM(found_in_qpi),
         IQ(found_in_power_down),           IQ(found_in_the_middle_of_an_erase),
         IQ(found_with_an_erase_suspended), IQ(protection_is_taken_away),
+        IQ(locked_protection_is_told),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

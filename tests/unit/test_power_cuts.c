@@ -1,5 +1,6 @@
 // Power cuts at each chip operation of an update and in the middle of it, and again in the update
-// after that: no program may count as sealed that is not whole, and the next update must succeed.
+// after that; resets there, which the chip does not notice; chips as slow as they may be. No
+// program may count as sealed that is not whole, and the next update must succeed.
 //
 // The chip is the virtual board's. What a cut leaves half done reads one way at one start and
 // another way at the next: this program keeps book of every bit that is not settled, and draws
@@ -159,6 +160,9 @@ static void hash_finish(void *context, uint8_t digest[32])
 static const struct sha256_service sha256 = {&hash, hash_begin, hash_update, hash_finish};
 static const struct server_facts facts = {.board_name = "cut", .version = "0", .boot_address = AT};
 
+static uint64_t reset_at = UINT64_MAX; // the number of the operation in which the board is reset
+static bool reset_came;
+
 static void board_start(void)
 {
     static struct lock_memory lock_memory;
@@ -177,10 +181,13 @@ static void board_start(void)
         nor_chip_power_on(model_bus.chip);
         machine_advance(model_bus.machine, 6 * MODEL_MS);
     } else {
+        // What is under way ends: the board waits for it.
         last_ended();
         nor_chip_controller_reset(model_bus.chip);
     }
     unsettled_draw();
+    reset_came = false;
+    reset_at = UINT64_MAX;
     nor_init(&nor, &model_bus.bus, nor_chip_array(model_bus.chip));
     assert_int_equal(nor_start(&nor), 0);
     server_init(&server, &config);
@@ -197,9 +204,14 @@ struct update_of {
 
 static uint32_t sent;
 
+static bool gone(void)
+{
+    return model_bus.dead || reset_came;
+}
+
 static void run_board(void)
 {
-    for (;;) {
+    while (!gone()) {
         bool more = update_run(&server.update);
         if (model_bus.dead || !update_is_open(&server.update))
             return;
@@ -208,6 +220,12 @@ static void run_board(void)
         uint64_t until = nor_chip_busy_until(model_bus.chip);
         if (until == TIME_NEVER)
             return;
+        if (nor_chip_operations(model_bus.chip) > reset_at) {
+            uint64_t left_ns = until - machine_now_ns(model_bus.machine);
+            machine_advance(model_bus.machine, left_ns * chance(100) / 100);
+            reset_came = true;
+            return;
+        }
         machine_advance(model_bus.machine, until - machine_now_ns(model_bus.machine) + 1);
     }
 }
@@ -232,7 +250,7 @@ static void send_sectors(const struct update_of *what)
 {
     bool doubtful = records_is_writing(&server.records, what->address, what->length);
     bool first_due = false;
-    for (uint32_t at = 0; at < what->length && !model_bus.dead; at += 4096) {
+    for (uint32_t at = 0; at < what->length && !gone(); at += 4096) {
         const uint8_t *held = chip_at(offset_of(what->address) + at);
         uint8_t wanted[4096];
         uint32_t length = what->length - at < 4096 ? what->length - at : 4096;
@@ -244,15 +262,15 @@ static void send_sectors(const struct update_of *what)
             send(QL_KIND_ERASE, what->address + at, 4096, NULL);
         bool first = what->program && at == 0;
         first_due = first_due || first;
-        if (!model_bus.dead)
+        if (!gone())
             send(QL_KIND_WRITE, what->address + at + (first ? 256 : 0), first ? 3840 : 4096,
                  wanted + (first ? 256 : 0));
     }
-    if (first_due && !model_bus.dead)
+    if (first_due && !gone())
         send(QL_KIND_WRITE, what->address, 256, what->bytes);
 }
 
-// Returns true when END is OK, false when the power went.
+// Returns true when END is OK, false when the power went or a reset came.
 static bool update(const struct update_of *what)
 {
     uint8_t payload[QL_BEGIN_SIZE] = {0};
@@ -271,11 +289,11 @@ static bool update(const struct update_of *what)
     assert_int_equal(update_begin(&server.update, payload).status, 0);
     run_board();
     send_sectors(what);
-    if (model_bus.dead)
+    if (gone())
         return false;
     assert_int_equal(update_end(&server.update, id, sent).status, 0);
     run_board();
-    if (model_bus.dead)
+    if (gone())
         return false;
     assert_true(update_end_outcome(&server.update, id, &outcome));
     assert_int_equal(outcome.status, 0);
@@ -286,7 +304,7 @@ static bool update(const struct update_of *what)
 
 static uint8_t old_program[PROGRAM], new_program[PROGRAM], third_program[PROGRAM];
 static uint8_t data[DATA], old_data[DATA];
-static uint64_t cuts;
+static uint64_t cuts, resets;
 static bool data_matters;
 static char where[128];
 
@@ -481,6 +499,24 @@ static void cut_once(const struct scenario *scenario, uint64_t at, double fracti
     }
 }
 
+static void reset_once(const struct scenario *scenario, uint64_t at, uint64_t count)
+{
+    snprintf(where, sizeof where, "%s, reset in operation %u of %u", scenario->name, (unsigned)at,
+             (unsigned)count);
+    restore();
+    reset_at = nor_chip_operations(model_bus.chip) + at;
+    if (update_all(scenario))
+        fail_with("the reset did not come");
+    restarts(2);
+    if (!update_all(scenario))
+        fail_with("a reset that was not asked for");
+    restarts(2);
+    if (server_start_check(&server, AT, 0).status != QL_STATUS_OK ||
+        memcmp(chip_at(LOG_SIZE), new_program, PROGRAM) != 0)
+        fail_with("the update after the reset is not started");
+    resets++;
+}
+
 static void run_scenario(const struct scenario *scenario, unsigned variant)
 {
     static const double fractions[] = {0, 0.01, 0.2, 0.3, 0.6, 0.95, 0.999};
@@ -503,6 +539,8 @@ static void run_scenario(const struct scenario *scenario, unsigned variant)
         for (unsigned i = 0; i < sizeof fractions / sizeof fractions[0]; i++)
             if (all || i == at % 7 || chance(12) == 0)
                 cut_once(scenario, at, fractions[i], count);
+    for (uint64_t at = 0; at < count; at += all ? 1 : 5)
+        reset_once(scenario, at, count);
 }
 
 static void power_cuts_at_every_operation(void **state)
@@ -517,13 +555,36 @@ static void power_cuts_at_every_operation(void **state)
     for (unsigned i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
         for (unsigned variant = 0; variant < scenarios[i].variants; variant++)
             run_scenario(&scenarios[i], variant);
-    print_message("# %llu cuts, none lost\n", (unsigned long long)cuts);
+    print_message("# %llu cuts and %llu resets, none lost\n", (unsigned long long)cuts,
+                  (unsigned long long)resets);
+    model_bus_destroy(&model_bus);
+}
+
+// The data sheet's longest times: 3 ms a page, 400 ms a sector.
+static void a_slow_chip_takes_updates(void **state)
+{
+    (void)state;
+    model_bus_create(&model_bus, "W25Q128JV-IQ");
+    model_bus.watch = watch;
+    nor_chip_set_timing(model_bus.chip, NOR_TIMING_MAXIMUM);
+    fill(old_program, PROGRAM);
+    fill(new_program, PROGRAM);
+    board_start();
+    for (unsigned i = 0; i < 12; i++) {
+        assert_true(update(i % 2 ? &to_new : &to_old));
+        board_start();
+        assert_int_equal(server_start_check(&server, AT, i).status, QL_STATUS_OK);
+    }
+    assert_true(server.records.base > 1);
     model_bus_destroy(&model_bus);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(power_cuts_at_every_operation)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(power_cuts_at_every_operation),
+        cmocka_unit_test(a_slow_chip_takes_updates),
+    };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
