@@ -69,7 +69,11 @@ def elf_in_chip(data):
 def loaded(argument):
     """The program that `--load ARGUMENT` puts into the chip, as (address, bytes), or None."""
     path, _, address = str(argument).rpartition("@") if "@" in str(argument) else (argument, "", "")
-    data = pathlib.Path(path).read_bytes()
+    try:
+        data = pathlib.Path(path).read_bytes()
+        int(address or "0", 0)
+    except (OSError, ValueError):
+        return None  # the board itself has something to say about it
     if data[:4] == b"\x7fELF":
         found = elf_in_chip(data)
     else:
@@ -83,7 +87,7 @@ def loaded(argument):
 
 def seal_command(command, folder):
     """What a board's command must have beside for the programs that it loads to be sealed."""
-    programs = [loaded(command[index + 1]) for index, word in enumerate(command) if word == "--load"]
+    programs = [loaded(command[index + 1]) for index, word in enumerate(command[:-1]) if word == "--load"]
     programs = [program for program in programs if program]
     if not programs:
         return []

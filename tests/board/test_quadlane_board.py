@@ -17,6 +17,7 @@ import tempfile
 import termios
 import time
 
+import seal
 from harness import (BLINK, BOARD, BOOTLOADER, GUESTS, PROGRAM_ADDRESS, ROOT, Board, check, check_equal, check_tool,
                      run_tests, wait_for)
 
@@ -27,10 +28,19 @@ CLOCKS_SAY = "found\nreset\n400 MHz\nslow\n480 MHz\nend\n"
 USUAL = ["--usb", "none", "--speed", "max"]
 
 
+RECORDS = tempfile.TemporaryDirectory(prefix="quadlane-records-")
+
+
+def command_line(*arguments):
+    """The board's command line, with the seals of the programs that it loads into the chip."""
+    command = [str(part) for part in [BOARD, *arguments]]
+    return command + seal.seal_command(command, pathlib.Path(tempfile.mkdtemp(dir=RECORDS.name)))
+
+
 def run(*arguments, limit_s=30, environment=None, **options):
     """Runs quadlane-board to its end."""
     options.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run([str(part) for part in [BOARD, *arguments]], stdout=subprocess.PIPE,
+    return subprocess.run(command_line(*arguments), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=limit_s, cwd=ROOT,
                           env={**os.environ, **(environment or {})}, **options)
 
@@ -126,9 +136,12 @@ def test_load_kinds():
             blink = BLINK.with_suffix(f".{kind}")
             at = [f"{boot}@0x08000000", f"{blink}@{PROGRAM_ADDRESS}"] if kind == "bin" else [boot, blink]
             nor = place / f"{kind}.nor"
-            ended(run("--load", at[0], "--load", at[1], *USUAL, "--until", "MHz", "--nor", nor, "--timeout", "5"), 0,
-                  "blink: running")
             code = BLINK.with_suffix(".bin").read_bytes()
+            log = place / "log"
+            log.write_bytes(seal.make_log([(PROGRAM_ADDRESS, code)]))
+            sealed = ["--load", f"{log}@{seal.LOG:#x}"] if kind == "hex" else []  # the others are sealed by `run`
+            ended(run("--load", at[0], "--load", at[1], *sealed, *USUAL, "--until", "MHz", "--nor", nor, "--timeout", "5"), 0,
+                  "blink: running")
             if kind != "elf":  # its segments have zeros between sections where the others have FF
                 check(nor.read_bytes()[0x100000:0x100000 + len(code)] == code, f"the chip, from {kind}")
         ended(run("--load", GUESTS / "crash-ram.elf", *USUAL, "--until", "end\n", "--timeout", "5"), 0, "at the load")
@@ -249,7 +262,9 @@ def test_nor():
         check(nor.read_bytes()[0x100000:][:len(code)] == code, "the chip's file begins with its content")
         ended(run("--nor", nor, *USUAL), 1, "another type of chip")
         image = place / "image"  # a bare image of the chip's size is taken, too
-        image.write_bytes((b"\xff" * 0x100000 + code).ljust(16 << 20, b"\xff"))
+        log = seal.make_log([(PROGRAM_ADDRESS, code)])
+        below = b"\xff" * (seal.LOG - seal.CHIP) + log.ljust(seal.LOG_SIZE, b"\xff")
+        image.write_bytes((below + code).ljust(16 << 20, b"\xff"))
         ended(run(*LOAD, "--nor", image, *USUAL, "--until", "MHz", "--timeout", "5"), 0, "blink: running")
     with Board() as board:
         at = board.command.index("--nor")
@@ -291,7 +306,7 @@ def converse_fd(reader, writer):
 def test_uart_stdio():
     """--uart NAME=stdio, and the console on stdio without being told"""
     for arguments in (["--uart", "USART1=stdio"], []):
-        command = [str(part) for part in [BOARD, *LOAD, "--load", ECHO, "--usb", "none", *arguments]]
+        command = command_line(*LOAD, "--load", ECHO, "--usb", "none", *arguments)
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             converse_fd(process.stdout.fileno(), process.stdin.fileno())
@@ -308,7 +323,7 @@ def test_uart_terminal():
     """stdio of a terminal: each key goes through at once, and the terminal is as before afterwards"""
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
-    command = [str(part) for part in [BOARD, *LOAD, "--load", ECHO, "--usb", "none"]]
+    command = command_line(*LOAD, "--load", ECHO, "--usb", "none")
     process = subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         converse_fd(process.stdout.fileno(), master)
@@ -440,8 +455,8 @@ def test_no_terminal():
     check_equal(process.stdout, CLOCKS_SAY, "stdout")
     reader, writer = os.pipe()
     os.close(reader)
-    process = subprocess.run([str(part) for part in [BOARD, *LOAD, "--load", CLOCKS, *USUAL, "--until", "end\n",
-                                                     "--timeout", "5"]],
+    process = subprocess.run(command_line(*LOAD, "--load", CLOCKS, *USUAL, "--until", "end\n",
+                                          "--timeout", "5"),
                              stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE, timeout=30)
     os.close(writer)
     check_equal(process.returncode, 0, "exit code with a closed stdout")
