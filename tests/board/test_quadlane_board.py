@@ -443,7 +443,7 @@ def test_real_time():
             at, wall, used = before[name]
             virtual_s = (board.statistics()["virtual_ns"] - at) / 1e9
             wall_s, used_s = time.monotonic() - wall, cpu_seconds(board.process) - used
-            check(2.5 < virtual_s <= wall_s + 0.02, f"{name}: {virtual_s} s of virtual time in {wall_s} s")
+            check(2.5 < virtual_s <= wall_s + 0.2, f"{name}: {virtual_s} s of virtual time in {wall_s} s")
             check(used_s < 0.15 * wall_s, f"{name}: {used_s} s of CPU time in {wall_s} s")
             statistics = board.statistics()
             check(statistics["virtual_ns"] <= statistics["wall_ns"] + 20e6, f"{name}: ahead of the wall clock")
