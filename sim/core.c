@@ -82,7 +82,7 @@ static enum cpu_continue boundary(void *context, uint32_t address)
     if (clock->cycles >= clock->deadline_cycles) {
         machine_due(core->machine);
     }
-    if (core->leave || clock->cycles >= clock->deadline_cycles ||
+    if (core->leave || debug_halted(core->debug) || clock->cycles >= clock->deadline_cycles ||
         machine_stopped(core->machine, NULL) || machine_reset_asked(core->machine, NULL)) {
         clock->attention = true;
         return CPU_LEAVE;
@@ -92,7 +92,7 @@ static enum cpu_continue boundary(void *context, uint32_t address)
         clock->attention = true;
         return CPU_LEAVE;
     }
-    if (nvic_take(core->nvic, address)) {
+    if (!debug_masks_interrupts(core->debug) && nvic_take(core->nvic, address)) {
         return CPU_REDIRECTED;
     }
     // Events may have asked for something again; a pending exception that is masked only by
@@ -160,6 +160,17 @@ static void send_event(void *context)
     struct core *core = context;
 
     nvic_send_event(core->nvic);
+}
+
+static bool breakpoint(void *context)
+{
+    struct core *core = context;
+
+    if (!debug_attached(core->debug)) {
+        return false;
+    }
+    debug_event(core->debug, DFSR_BKPT);
+    return true;
 }
 
 // --- The machine's calls ------------------------------------------------------------------------
@@ -282,6 +293,7 @@ static void reset(void *context, enum reset_kind kind)
     core->program_started_ns = 0;
     core->boot_stack = stack;
     core->boot_entry = entry;
+    debug_reset(core->debug, kind == RESET_POWER_ON);
 }
 
 static void mpu_changed(void *context)
@@ -306,9 +318,47 @@ void core_on_boot(struct core *core, uint32_t (*boot_address)(void *context), vo
     core->boot_context = context;
 }
 
+struct debug *core_debug(struct core *core)
+{
+    return core->debug;
+}
+
 bool core_sleeping(const struct core *core)
 {
     return core->sleeping;
+}
+
+static bool debug_sleeping(void *context)
+{
+    return core_sleeping(context);
+}
+
+static void exception_entered(void *context, unsigned number, uint32_t cfsr)
+{
+    struct core *core = context;
+
+    debug_exception_entered(core->debug, number, cfsr);
+}
+
+static bool locked_up(void *context)
+{
+    struct core *core = context;
+
+    return debug_locked_up(core->debug);
+}
+
+static void create_debug(struct core *core)
+{
+    const struct debug_core debug_core = {.context = core,
+                                          .step = core_debug_step,
+                                          .halted = core_debug_halted,
+                                          .sleeping = debug_sleeping};
+    const struct nvic_debugger debugger = {
+        .context = core, .entered = exception_entered, .locked_up = locked_up};
+
+    core->debug =
+        debug_create(core->machine, core->cpu, core->nvic, core->debug_units, &debug_core);
+    nvic_set_debugger(core->nvic, &debugger);
 }
 
 static void create_parts(struct core *core)
@@ -319,7 +369,8 @@ static void create_parts(struct core *core)
                                       .window_block = window_block,
                                       .window_opened = window_opened,
                                       .exception = exception,
-                                      .send_event = send_event};
+                                      .send_event = send_event,
+                                      .breakpoint = breakpoint};
 
     core->cpu = cpu_create(core->machine, &events);
     core->nvic = nvic_create(core->machine, core->cpu, fault_told, core);
@@ -328,6 +379,7 @@ static void create_parts(struct core *core)
     core->mpu = mpu_create(core->machine);
     core->cache = l1_cache_create(core->machine, core->mpu);
     core->debug_units = debug_units_create(core->machine);
+    create_debug(core);
     mpu_on_change(core->mpu, mpu_changed, core);
     nvic_on_ccr(core->nvic, ccr_changed, core);
     nvic_on_cpacr(core->nvic, mpu_changed, core);
@@ -361,6 +413,7 @@ struct core *core_create(struct machine *machine, struct symbols *symbols)
 
 void core_destroy(struct core *core)
 {
+    debug_destroy(core->debug);
     debug_units_destroy(core->debug_units);
     l1_cache_destroy(core->cache);
     mpu_destroy(core->mpu);
