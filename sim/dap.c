@@ -80,6 +80,15 @@ static bool translate(unsigned ap, uint32_t *address)
     }
 }
 
+// Where an access of a stretch failed is where TAR points, as if it had been made by its registers.
+static size_t note_progress(struct dap *dap, unsigned ap, uint32_t address, size_t done)
+{
+    if (ap < AP_COUNT) {
+        dap->ports[ap].tar = address + (uint32_t)done;
+    }
+    return done;
+}
+
 static bool read_unit(struct dap *dap, unsigned ap, uint32_t address, unsigned unit,
                       uint32_t *value)
 {
@@ -113,7 +122,8 @@ size_t dap_read_memory(struct dap *dap, unsigned ap, uint32_t address, unsigned 
     size_t done = 0;
 
     if (is_plain(ap, address, size)) {
-        return debug_read_memory(dap->debug, address, data, size);
+        done = debug_read_memory(dap->debug, address, data, size);
+        return note_progress(dap, ap, address, done);
     }
     for (; done + unit <= size; done += unit) {
         uint32_t value;
@@ -123,7 +133,7 @@ size_t dap_read_memory(struct dap *dap, unsigned ap, uint32_t address, unsigned 
         }
         memcpy(bytes + done, &value, unit);
     }
-    return done;
+    return note_progress(dap, ap, address, done);
 }
 
 size_t dap_write_memory(struct dap *dap, unsigned ap, uint32_t address, unsigned unit,
@@ -133,7 +143,8 @@ size_t dap_write_memory(struct dap *dap, unsigned ap, uint32_t address, unsigned
     size_t done = 0;
 
     if (is_plain(ap, address, size)) {
-        return debug_write_memory(dap->debug, address, data, size);
+        done = debug_write_memory(dap->debug, address, data, size);
+        return note_progress(dap, ap, address, done);
     }
     for (; done + unit <= size; done += unit) {
         uint32_t value = 0;
@@ -143,7 +154,7 @@ size_t dap_write_memory(struct dap *dap, unsigned ap, uint32_t address, unsigned
             break;
         }
     }
-    return done;
+    return note_progress(dap, ap, address, done);
 }
 
 // --- Access ports

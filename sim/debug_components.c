@@ -11,8 +11,9 @@
 
 #define COMPONENT_SIZE 0x1000u
 #define WORDS          (COMPONENT_SIZE / 4)
-#define IDS_OFFSET     0xFD0u
+#define IDS_OFFSET     0xFC0u
 #define ENTRIES_MAX    5u
+#define CORE_TABLES    0xE00FE000u
 
 enum component_class { CLASS_ROM = 0x1, CLASS_DEBUG = 0x9, CLASS_GENERIC = 0xE };
 
@@ -76,12 +77,14 @@ static const struct component *find(uint32_t address, unsigned *index)
     return NULL;
 }
 
-// PIDR4-7, PIDR0-3, CIDR0-3.
+// MEMTYPE, PIDR4-7, PIDR0-3, CIDR0-3.
 static uint32_t id_word(const struct component *component, uint32_t offset)
 {
     uint32_t part = component->part;
 
     switch (offset) {
+    case 0xFCC: // MEMTYPE of a ROM table: the core's bus has memory as well
+        return component->kind == CLASS_ROM && component->base >= CORE_TABLES;
     case 0xFD0:
         return component->by_st ? 0x00 : 0x04;
     case 0xFE0:

@@ -98,8 +98,7 @@ static void hand_over(struct probe_socket *socket)
     }
 }
 
-// False: nothing came.
-static bool receive(struct probe_socket *socket)
+static void receive(struct probe_socket *socket)
 {
     ssize_t count;
 
@@ -114,29 +113,28 @@ static bool receive(struct probe_socket *socket)
     if (count > 0) {
         socket->length += (size_t)count;
         hand_over(socket);
-        return true;
-    }
-    if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+    } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
         probe_socket_hang_up(socket);
     }
-    return false;
+}
+
+static bool more_soon(int fd)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    const struct timespec linger = {.tv_nsec = LINGER_NS};
+
+    return ppoll(&readable, 1, &linger, NULL) > 0;
 }
 
 static void peer_ready(void *context, int fd, short revents)
 {
     struct probe_socket *socket = context;
     uint64_t start_ns = wall_now_ns();
-    uint64_t heard_ns = start_ns;
-    uint64_t now_ns = start_ns;
 
-    (void)fd;
     (void)revents;
-    while (socket->peer >= 0 && now_ns - heard_ns < LINGER_NS && now_ns - start_ns < TURN_NS) {
-        bool heard = receive(socket);
-
-        now_ns = wall_now_ns();
-        heard_ns = heard ? now_ns : heard_ns;
-    }
+    do {
+        receive(socket);
+    } while (socket->peer >= 0 && wall_now_ns() - start_ns < TURN_NS && more_soon(fd));
 }
 
 static void listener_ready(void *context, int fd, short revents)
