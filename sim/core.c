@@ -350,6 +350,7 @@ static bool locked_up(void *context)
 static void create_debug(struct core *core)
 {
     const struct debug_core debug_core = {.context = core,
+                                          .reset = core_debug_reset,
                                           .step = core_debug_step,
                                           .halted = core_debug_halted,
                                           .sleeping = debug_sleeping};

@@ -210,6 +210,11 @@ static void reset_if_asked(struct core *core)
     }
 }
 
+void core_debug_reset(void *context)
+{
+    reset_if_asked(context);
+}
+
 static void step(struct core *core)
 {
     machine_due(core->machine);

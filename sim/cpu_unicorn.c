@@ -91,6 +91,9 @@ struct cpu {
     bool invalid; // the INSN_INVALID hook was called
     bool remap;   // some mapping is not as wanted
     uint64_t instructions;
+    uint8_t *undo_memory; // a store that must not stay
+    uint8_t undo_saved[8];
+    unsigned undo_size; // 0: none
     enum run_mode mode;
     uint32_t split_at; // RUN_TO_PATCH: the breakpoint
     bool block_begun;  // the one block of RUN_TO_PATCH or RUN_STEP
@@ -355,17 +358,34 @@ static void on_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t val
     }
 }
 
+// Puts back what Unicorn stored into read-only memory.
+static void undo_store(struct cpu *cpu)
+{
+    if (cpu->undo_size != 0) {
+        memcpy(cpu->undo_memory, cpu->undo_saved, cpu->undo_size);
+        cpu->undo_size = 0;
+    }
+}
+
 // A store to read-only memory: the device lying over it takes it, or it is a bus error. Unicorn
-// drops the store itself.
+// does the store itself as well, after this; it is undone before anything can happen to the memory.
 static bool on_write_protected(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
                                int64_t value, void *user)
 {
     struct cpu *cpu = user;
+    const struct memory_region *region = machine_region_at(cpu->machine, (uint32_t)address);
 
     (void)uc;
     (void)type;
+    undo_store(cpu);
     if (!write_parts(cpu, (uint32_t)address, (unsigned)size, (uint64_t)value)) {
         bus_error(cpu, (uint32_t)address, false);
+    }
+    if (region != NULL && region->memory != NULL &&
+        region->size - ((uint32_t)address - region->base) >= (unsigned)size) {
+        cpu->undo_memory = region->memory + ((uint32_t)address - region->base);
+        cpu->undo_size = (unsigned)size;
+        memcpy(cpu->undo_saved, cpu->undo_memory, cpu->undo_size);
     }
     return true;
 }
@@ -515,6 +535,7 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
 
     (void)uc;
     clock->cycles = clock->block_cycles;
+    undo_store(cpu);
     if (debug_before_block(cpu, address)) {
         return;
     }
@@ -1015,6 +1036,7 @@ static enum cpu_exit run(struct cpu *cpu, enum run_mode mode)
         cpu->running = true;
         error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
         cpu->running = false;
+        undo_store(cpu);
         patch_clear(cpu);
         // The last block has run (or its failing instruction was its last).
         if (!cpu->left) {

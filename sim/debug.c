@@ -239,6 +239,7 @@ void debug_ask_reset(struct debug *debug, bool halt)
 {
     debug->reset_halts = halt;
     machine_reset(debug->machine, RESET_SOFTWARE);
+    debug->core.reset(debug->core.context);
 }
 
 uint32_t debug_halt_reason(const struct debug *debug)

@@ -23,6 +23,7 @@ struct debug;
 // The run loop's side.
 struct debug_core {
     void *context;
+    void (*reset)(void *context);               // the one that was asked for
     void (*step)(void *context);                // one instruction, ends in debug_stepped
     void (*halted)(void *context, bool halted); // the clocks that stop with the core
     bool (*sleeping)(void *context);
