@@ -352,6 +352,7 @@ static void create_debug(struct core *core)
     const struct debug_core debug_core = {.context = core,
                                           .reset = core_debug_reset,
                                           .step = core_debug_step,
+                                          .pass_time = core_debug_pass_time,
                                           .halted = core_debug_halted,
                                           .sleeping = debug_sleeping};
     const struct nvic_debugger debugger = {

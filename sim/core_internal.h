@@ -59,6 +59,7 @@ struct core {
 
 void core_run_prepare(struct core *core);
 void core_debug_reset(void *context);
+void core_debug_pass_time(void *context);
 void core_debug_step(void *context);                // for struct debug_core
 void core_debug_halted(void *context, bool halted); // the same
 

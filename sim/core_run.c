@@ -12,6 +12,7 @@
 #define BEHIND_NS      (50 * NS_PER_MS)  // lag that is given up
 #define QUIET_AFTER_NS (50 * NS_PER_MS)
 #define QUIET_WAIT_NS  (5 * NS_PER_MS)
+#define ACCESS_NS      (10 * NS_PER_US)  // of a word over SWD at 4 MHz
 #define IDLE_WAIT_NS   (100 * NS_PER_MS) // so that signals are seen
 
 static uint64_t wall_now_ns(void)
@@ -164,6 +165,16 @@ static void halted_step(struct core *core)
 
     sleep_real(core, limit_ns < until_ns ? limit_ns : until_ns);
     serve(core, 0);
+    machine_due(core->machine);
+}
+
+void core_debug_pass_time(void *context)
+{
+    struct core *core = context;
+    uint64_t until_ns = machine_now_ns(core->machine) + ACCESS_NS;
+    uint64_t limit_ns = machine_limit_ns(core->machine);
+
+    machine_sleep_until(core->machine, until_ns < limit_ns ? until_ns : limit_ns);
     machine_due(core->machine);
 }
 

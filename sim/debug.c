@@ -21,6 +21,9 @@
 #define DCRDR 0xE000EDF8u
 #define AIRCR 0xE000ED0Cu
 
+#define PERIPHERALS_BASE 0x40000000u
+#define PERIPHERALS_SIZE 0x20000000u
+
 #define C_DEBUGEN   UINT32_C(0x01)
 #define C_HALT      UINT32_C(0x02)
 #define C_STEP      UINT32_C(0x04)
@@ -546,8 +549,18 @@ static void select_write(struct debug *debug, uint32_t value)
 // --- Accesses
 // -------------------------------------------------------------------------------------
 
+// Peripherals get on between two accesses of a debugger as they would with a real probe: BUSY flags
+// fall, operations end.
+static void pass_time(struct debug *debug, uint32_t address)
+{
+    if (address - PERIPHERALS_BASE < PERIPHERALS_SIZE) {
+        debug->core.pass_time(debug->core.context);
+    }
+}
+
 bool debug_read(struct debug *debug, uint32_t address, unsigned size, uint32_t *value)
 {
+    pass_time(debug, address);
     switch (address) {
     case DHCSR:
         *value = control_read(debug);
@@ -566,6 +579,7 @@ bool debug_read(struct debug *debug, uint32_t address, unsigned size, uint32_t *
 
 bool debug_write(struct debug *debug, uint32_t address, unsigned size, uint32_t value)
 {
+    pass_time(debug, address);
     switch (address) {
     case DHCSR:
         control_write(debug, value);

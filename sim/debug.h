@@ -25,6 +25,7 @@ struct debug_core {
     void *context;
     void (*reset)(void *context);               // the one that was asked for
     void (*step)(void *context);                // one instruction, ends in debug_stepped
+    void (*pass_time)(void *context);           // what an access takes on a probe's wires
     void (*halted)(void *context, bool halted); // the clocks that stop with the core
     bool (*sleeping)(void *context);
 };
