@@ -85,6 +85,7 @@ struct cpu {
     bool running;
     bool in_access;      // inside a callback of uc_mmio_map
     bool left;           // boundary asked to leave
+    uint32_t left_pc;    // before this instruction
     bool late_bus_error; // a bus error whose instruction cannot be found
     bool bus_error;      // an exact bus error is on its way to the INTR hook
     uint32_t bus_error_address;
@@ -457,14 +458,12 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
     return fpu_address;
 }
 
-// Stops before the instruction at `pc`. With a hook for each instruction, as for watches, Unicorn
-// does not know by itself where that is.
+// Stops before the instruction at `pc`. Unicorn does not know by itself where that is while there
+// is a hook for each instruction, as for watches; the program counter is set after the return.
 static void leave_at(struct cpu *cpu, uint32_t pc)
 {
     cpu->left = true;
-    if (cpu->watch_count != 0) {
-        write_register(cpu, UC_ARM_REG_PC, pc | 1);
-    }
+    cpu->left_pc = pc;
     uc_emu_stop(cpu->uc);
 }
 
@@ -593,9 +592,7 @@ static bool stops_at_bkpt(struct cpu *cpu, uint32_t pc)
         return false;
     }
     cpu->clock->cycles = cpu->clock->block_cycles;
-    cpu->left = true;
-    write_register(cpu, UC_ARM_REG_PC, pc | 1);
-    uc_emu_stop(cpu->uc);
+    leave_at(cpu, pc);
     return true;
 }
 
@@ -889,6 +886,21 @@ static void on_instruction(uc_engine *uc, uint64_t address, uint32_t size, void 
     }
 }
 
+// Translations know which hooks there are. (uc_ctl_flush_tlb would do it for all at once, by
+// clearing a gigabyte.)
+static void forget_translations(struct cpu *cpu)
+{
+    for (size_t i = 0; i < cpu->mapping_count; i++) {
+        const struct mapping *mapping = &cpu->mappings[i];
+
+        if (mapping->mapped) {
+            uc_ctl_remove_cache(cpu->uc, (uint64_t)mapping->base,
+                                (uint64_t)mapping->base + mapping->size);
+        }
+    }
+    cpu_forget_blocks(cpu);
+}
+
 void cpu_set_watches(struct cpu *cpu, const struct cpu_watch *watches, size_t count)
 {
     assert(count <= CPU_WATCHES_MAX);
@@ -918,8 +930,7 @@ void cpu_set_watches(struct cpu *cpu, const struct cpu_watch *watches, size_t co
                           (void *)on_instruction, cpu, UINT64_C(1), UINT64_C(0)),
               "to watch");
     }
-    uc_ctl_flush_tlb(cpu->uc); // translations know which hooks there are
-    cpu_forget_blocks(cpu);
+    forget_translations(cpu);
 }
 
 int cpu_take_watch_hit(struct cpu *cpu, uint32_t *address)
@@ -1036,6 +1047,9 @@ static enum cpu_exit run(struct cpu *cpu, enum run_mode mode)
         cpu->running = true;
         error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
         cpu->running = false;
+        if (cpu->left) {
+            write_register(cpu, UC_ARM_REG_PC, cpu->left_pc | 1);
+        }
         undo_store(cpu);
         patch_clear(cpu);
         // The last block has run (or its failing instruction was its last).
