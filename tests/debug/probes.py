@@ -26,13 +26,13 @@ TRANSPORTS = {
 
 
 class ProbedBoard(Board):
-    """A board that runs `program` (put into the chip by GDB's load) with all its probes."""
+    """A board with `program` in its chip and with all its probes."""
 
     def __init__(self, *arguments, program=FAST, **settings):
         super().__init__("--stlink", "0", "--jtag", "0", "--gdb", "0", *arguments,
                          **({"usb": False, **settings}))
         if program:
-            self.command[1:1] = ["--load", str(program)]
+            self.command[1:1] = ["--load", f"{pathlib.Path(program).with_suffix('.bin')}@0x90100000"]
 
     def __enter__(self):
         super().__enter__()
