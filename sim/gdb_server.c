@@ -588,8 +588,12 @@ static size_t take_packet(struct gdb_server *server, const uint8_t *data, size_t
 {
     const uint8_t *hash = memchr(data, '#', length);
     size_t size = hash != NULL ? (size_t)(hash - data) - 1 : 0;
+    const uint8_t *again = hash != NULL ? memrchr(data + 1, '$', size) : NULL;
     uint8_t sum = 0;
 
+    if (again != NULL) { // a packet that was broken off
+        return (size_t)(again - data);
+    }
     if (hash == NULL || length < size + 4) {
         if (length > PACKET_MAX + 4) {
             probe_socket_hang_up(server->socket);
@@ -600,7 +604,9 @@ static size_t take_packet(struct gdb_server *server, const uint8_t *data, size_t
         sum = (uint8_t)(sum + data[1 + i]);
     }
     if (size > PACKET_MAX || sum != (digit((char)hash[1]) << 4 | digit((char)hash[2]))) {
-        probe_socket_send(server->socket, "-", 1);
+        if (!server->no_acknowledge) {
+            probe_socket_send(server->socket, "-", 1);
+        }
         return size + 4;
     }
     if (!server->no_acknowledge) {

@@ -10,7 +10,8 @@ import sys
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "board")]
 
-from harness import BOOTLOADER, FAST, ROOT, Board, check, check_equal, wait_for  # noqa: E402
+from harness import (BOOTLOADER, CONSOLE, FAST, ROOT, Board, check, check_equal,  # noqa: E402
+                     wait_for)
 
 NO_PORTS = "gdb_port disabled; tcl_port disabled; telnet_port disabled"
 BOARD_CONFIGURATION = ROOT / "debug/openocd/h750_w25q128.cfg"
@@ -51,7 +52,8 @@ class ProbedBoard(Board):
         """Runs commands in one OpenOCD session; returns what each printed, in order."""
         script = "init\n" + "".join(
             f'if {{[catch {{{command}}} answer]}} {{ set answer "failed: $answer" }}\n'
-            f'echo "#{number}# $answer"\n' for number, command in enumerate(commands)) + "shutdown\n"
+            f'echo "#{number}# $answer\\n\\n"\n' for number, command in enumerate(commands))
+        script += "shutdown\n"
         path = self.folder / "script.tcl"
         path.write_text(script)
         process = subprocess.run([*self.openocd_arguments(transport), "-f", str(path)],
@@ -73,14 +75,15 @@ class ProbedBoard(Board):
                                  stdin=subprocess.DEVNULL)
         return process.stdout + process.stderr
 
-    def gdb_target(self, transport):
-        """What GDB connects to: the board itself, or an OpenOCD that GDB starts."""
+    def gdb_target(self, transport, before=""):
+        """What GDB connects to: the board itself, or an OpenOCD that GDB starts, which does `before` first."""
         if transport == "built-in":
             return f":{self.ports['gdb']}"
         command = self.openocd_arguments(transport, "gdb_port pipe; tcl_port disabled; "
                                          "telnet_port disabled")
         log = f"log_output {self.folder}/openocd.log"
-        return "| " + " ".join(f"'{part}'" for part in [command[0], "-c", log, *command[1:]])
+        parts = [command[0], "-c", log, *command[1:], *(["-c", before] if before else [])]
+        return "| " + " ".join(f"'{part}'" for part in parts)
 
 
 class RemoteProtocol:
