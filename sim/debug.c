@@ -6,7 +6,7 @@
 // Differs from silicon: a watchpoint stops right behind the instruction that touched the data (the
 // end of its block inside an IT block); DWT functions that match instructions, cycles or values are
 // not modelled; DebugMonitor is not. While the core is halted, virtual time goes on with the wall
-// clock and so do all peripherals; SysTick and CYCCNT stand still, watchdogs as DBGMCU says.
+// clock and so do all peripherals; SysTick and CYCCNT stand still, IWDG1 if DBGMCU says so.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/debug.h"

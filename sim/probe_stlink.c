@@ -47,8 +47,6 @@ struct probe_stlink {
     uint8_t mode;   // as GET_CURRENT_MODE tells it
     uint8_t status; // of the last memory access
     uint32_t fault_address;
-    uint8_t *misc; // answers for RW_MISC_IN
-    size_t misc_length;
     uint8_t reply[4 + TRANSFER_MAX];
 };
 
@@ -282,20 +280,6 @@ static void debug_command(struct probe_stlink *probe, const uint8_t *command, ui
     }
 }
 
-// RW_MISC: a list of accesses in one transfer. Each item is a byte; their values follow.
-static void misc_out(struct probe_stlink *probe, const uint8_t *command, const uint8_t *data,
-                     size_t size)
-{
-    fprintf(stderr, "MISC cmd");
-    for (int i = 0; i < 16; i++)
-        fprintf(stderr, " %02x", command[i]);
-    fprintf(stderr, "\n data");
-    for (size_t i = 0; i < size; i++)
-        fprintf(stderr, " %02x", data[i]);
-    fprintf(stderr, "\n");
-    (void)probe;
-}
-
 static void probe_command(struct probe_stlink *probe, const uint8_t *command, uint8_t *data,
                           size_t size)
 {
@@ -336,8 +320,6 @@ static void probe_command(struct probe_stlink *probe, const uint8_t *command, ui
     case 0xF2:
         if (memory_unit(command[1], &write, &fixed) != 0) {
             memory_command(probe, command, data, size);
-        } else if (command[1] == 0x51) {
-            misc_out(probe, command, data, size);
         } else {
             debug_command(probe, command, data);
         }

@@ -24,7 +24,7 @@ SESSION = ["monitor reset halt", "maintenance flush register-cache", "break main
 PROBE_CHIP = "init; reset init; flash probe 1"
 
 
-def session(board, target, *before):
+def session(board, target, *before, tells_watchpoints=True):
     text = board.gdb(target, *before, *SESSION)
 
     def expect(*patterns):
@@ -33,8 +33,11 @@ def session(board, target, *before):
 
     expect(r"Breakpoint \d+, main \(\) at .*main\.c", r"#0  main \(\) at", r"count = ",
            r"Breakpoint \d+, work_in_itcm \(\)", r"#0  .*work_in_itcm.*#1 .* in measure",
-           r"atchpoint \d+: noise", r"Old value = \d+.*New value = \d+", r"Value returned",
-           r"\$3 = 0x12345678", r"primask +0x0", r"fpscr")
+           r"\$\d = 0x12345678", r"primask +0x0", r"fpscr")
+    if tells_watchpoints:
+        expect(r"atchpoint \d+: noise", r"Old value = \d+.*New value = \d+", r"Value returned")
+    else:
+        expect(r"SIGTRAP.*work \(\)")
     check_equal(len(re.findall(r"Breakpoint \d+, main \(\)", text)), 2, "stops at main")
     check("violation" not in board.output(), "the debugger broke rules")
 
@@ -61,7 +64,8 @@ def test_swd():
 def test_hla():
     """OpenOCD over ST-LINK, high-level adapter: the same"""
     with ProbedBoard(program=None) as board:
-        session(board, board.gdb_target("hla_swd", PROBE_CHIP), "load")
+        # There OpenOCD 0.12 calls every stop a breakpoint: GDB stops, but does not know why.
+        session(board, board.gdb_target("hla_swd", PROBE_CHIP), "load", tells_watchpoints=False)
         check_loaded(board)
 
 
