@@ -25,6 +25,8 @@ size_t ql_frame_encode(const struct ql_frame *frame, uint8_t *output, size_t cap
 
 struct ql_frame_decoder {
     struct ql_cobs_decoder cobs;
+    uint32_t crc;   // of the body so far
+    size_t checked; // bytes in `crc`
     uint8_t body[QL_BODY_MAX];
 };
 

@@ -51,11 +51,19 @@ static enum ql_stay_reason reason_to_stay(const struct boot_facts *facts)
         return QL_STAY_BUTTON;
     if (!facts->chip_usable)
         return QL_STAY_CHIP_ABSENT;
-    if (facts->update_unfinished)
+    switch (facts->program.status) {
+    case QL_STATUS_OK:
+        return QL_STAY_NOT;
+    case QL_STATUS_INCOMPLETE:
         return QL_STAY_UNFINISHED;
-    if (facts->program.status == QL_STATUS_BLANK)
+    case QL_STATUS_BLANK:
         return QL_STAY_BLANK;
-    return facts->program.status == QL_STATUS_OK ? QL_STAY_NOT : QL_STAY_BAD_VECTORS;
+    case QL_STATUS_NOT_SEALED:
+    case QL_STATUS_CHANGED:
+        return QL_STAY_NOT_SEALED;
+    default:
+        return QL_STAY_BAD_VECTORS;
+    }
 }
 
 struct boot_decision boot_decide(const struct boot_facts *facts)

@@ -23,9 +23,8 @@ struct boot_facts {
     bool stay_requested; // backup register 31 held the request (main clears it)
     bool button_held;
     bool chip_usable;       // nor_start returned 0
-    bool update_unfinished; // known to have been left so before this start
     bool usb_power;         // VBUS is there
-    struct outcome program; // boot_check of the default program
+    struct outcome program; // server_start_check of the default program
 };
 
 enum boot_action {

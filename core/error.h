@@ -14,6 +14,7 @@ enum ql_error {
     QL_ERROR_REFUSED = -6,     // the chip does not take the write enable
     QL_ERROR_PROTECTED = -7,   // block protection bits stay set
     QL_ERROR_ARGUMENT = -8,    // address, length or size not possible
+    QL_ERROR_WORN = -9,        // the chip does not hold what was written
 };
 
 #endif

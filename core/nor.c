@@ -39,6 +39,8 @@ enum {
 
     RELEASE_US = 50, // W25Q128JV needs 3 us, others up to 35 us
     RESET_US = 50,   // tRST 30 us
+    // After power-on a W25Q128JV takes no write for 5 ms (tPUW), others for up to 10 ms.
+    POWER_UP_WRITE_US = 10000,
     POLL_US = 100,
     FLOATING_WAIT_MS = 20, // longest status write is 15 ms
     STATUS_WRITE_MS = 200,
@@ -314,6 +316,7 @@ static int quad_prepare(struct nor *nor)
     bool wanted = geometry->quad_io.opcode != 0 || geometry->quad_data.opcode != 0 ||
                   geometry->program_data_lanes == 4;
     if (set == 0 && wanted && geometry->quad_enable != NOR_QUAD_UNKNOWN) {
+        nor->bus->delay_us(nor->bus->context, POWER_UP_WRITE_US);
         set = quad_bit_set(nor, value);
         if (set == 0)
             set = quad_bit_read(nor, &value);

@@ -1,4 +1,4 @@
-// The update engine. Written from SPEC.md sections 4 and 5.
+// The update engine. Written from SPEC.md sections 4, 5, 12 and 13.
 //
 // SPDX-License-Identifier: MIT
 #include "core/update.h"
@@ -20,6 +20,12 @@ static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
 static uint32_t now_ms(const struct update *update)
 {
     return update->nor->bus->now_ms(update->nor->bus->context);
+}
+
+// Every way to change the chip begins here.
+static struct outcome write_check(const struct update *update)
+{
+    return lock_check(update->lock, QL_PERMIT_READ | QL_PERMIT_WRITE);
 }
 
 static void ring_clear(struct update *update)
@@ -60,11 +66,12 @@ static void ring_pop(struct update *update, uint32_t length)
     }
 }
 
-void update_init(struct update *update, struct nor *nor, const struct sha256_service *sha256,
-                 uint8_t *ring, uint32_t ring_size)
+void update_init(struct update *update, struct nor *nor, struct records *records,
+                 const struct sha256_service *sha256, uint8_t *ring, uint32_t ring_size)
 {
     *update = (struct update){
         .nor = nor,
+        .records = records,
         .sha256 = sha256,
         .ring = ring,
         .ring_size = ring_size & ~UINT32_C(15),
@@ -80,6 +87,11 @@ void update_set_area(struct update *update, uint32_t program_first, uint32_t pro
     update->program_end = program_end;
 }
 
+void update_set_lock(struct update *update, const struct lock *lock)
+{
+    update->lock = lock;
+}
+
 bool update_is_open(const struct update *update)
 {
     return update->state == QL_UPDATE_OPEN || update->state == QL_UPDATE_VERIFYING;
@@ -88,12 +100,6 @@ bool update_is_open(const struct update *update)
 bool update_is_idle(const struct update *update)
 {
     return !update_is_open(update) && update->step == UPDATE_STEP_NEXT;
-}
-
-bool update_is_unfinished_at(const struct update *update, uint32_t address)
-{
-    return (update->state == QL_UPDATE_FAILED || update->state == QL_UPDATE_CLOSED) &&
-           address >= update->address && address - update->address < update->length;
 }
 
 struct outcome update_range_check(const struct update *update, uint32_t address, uint32_t length,
@@ -119,14 +125,22 @@ struct outcome update_range_check(const struct update *update, uint32_t address,
     return outcome_ok;
 }
 
-// The operations that wait are dropped; the chip's own may have to end first.
+struct outcome update_read_check(const struct update *update, uint32_t address, uint32_t length)
+{
+    struct outcome permitted = lock_check(update->lock, QL_PERMIT_READ);
+    return permitted.status == QL_STATUS_OK ? update_range_check(update, address, length, false)
+                                            : permitted;
+}
+
+// The operations that wait are dropped; the chip's own, and a record, may have to end first.
 static void update_stop(struct update *update, enum ql_update_state state)
 {
+    bool busy = update->nor->state == NOR_WORKING || update->records->step != RECORDS_STEP_NOT;
     update->state = state;
     update->ending = false;
     update->progress_due = true;
     ring_clear(update);
-    update->step = update->nor->state == NOR_WORKING ? UPDATE_STEP_DRAIN : UPDATE_STEP_NEXT;
+    update->step = busy ? UPDATE_STEP_DRAIN : UPDATE_STEP_NEXT;
 }
 
 static void update_fail(struct update *update, enum ql_status status, uint32_t detail)
@@ -142,6 +156,7 @@ static struct outcome begin_check(const struct update *update, const uint8_t *pa
     uint32_t flags = ql_load_u32(payload + QL_BEGIN_FLAGS);
     uint32_t stack = ql_load_u32(payload + QL_BEGIN_STACK);
     uint32_t entry = ql_load_u32(payload + QL_BEGIN_ENTRY);
+    uint32_t owner = ql_load_u32(payload + QL_BEGIN_OWNER);
     bool program = flags == QL_BEGIN_FLAG_PROGRAM;
     if (ql_load_u32(payload + QL_BEGIN_ID) == 0)
         return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_ID};
@@ -153,14 +168,16 @@ static struct outcome begin_check(const struct update *update, const uint8_t *pa
         return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_STACK};
     if (!program && entry != 0)
         return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_ENTRY};
-    if (ql_load_u32(payload + QL_BEGIN_ZERO) != 0)
-        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_ZERO};
+    if (program && owner != 0)
+        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_OWNER};
     if (address % QL_SECTOR_SIZE != 0)
         return (struct outcome){QL_STATUS_ALIGNMENT, address};
     struct outcome range = update_range_check(update, address, length, true);
-    if (range.status != QL_STATUS_OK || !program)
-        return range;
-    return boot_check(address, stack, entry, address + length);
+    if (range.status == QL_STATUS_OK && program)
+        range = boot_check(address, stack, entry, address + length);
+    if (range.status == QL_STATUS_OK && !records_has_room(update->records, address, length, owner))
+        range = (struct outcome){QL_STATUS_NO_ROOM, update->records->runs[0].address};
+    return range;
 }
 
 // The cable may have gone between the last operation and the answer to END: then the update that
@@ -172,11 +189,15 @@ static bool begin_resumes(const struct update *update, const uint8_t *payload)
            ql_load_u32(payload + QL_BEGIN_ADDRESS) == update->address &&
            ql_load_u32(payload + QL_BEGIN_LENGTH) == update->length &&
            ql_load_u32(payload + QL_BEGIN_FLAGS) == update->flags &&
+           ql_load_u32(payload + QL_BEGIN_OWNER) == update->owner &&
            memcmp(payload + QL_BEGIN_SHA256, update->sha256_wanted, QL_SHA256_SIZE) == 0;
 }
 
 struct outcome update_begin(struct update *update, const uint8_t *payload)
 {
+    struct outcome permitted = write_check(update);
+    if (permitted.status != QL_STATUS_OK)
+        return permitted;
     if (begin_resumes(update, payload))
         return outcome_ok;
     struct outcome outcome = begin_check(update, payload);
@@ -186,6 +207,7 @@ struct outcome update_begin(struct update *update, const uint8_t *payload)
     update->address = ql_load_u32(payload + QL_BEGIN_ADDRESS);
     update->length = ql_load_u32(payload + QL_BEGIN_LENGTH);
     update->flags = ql_load_u32(payload + QL_BEGIN_FLAGS);
+    update->owner = ql_load_u32(payload + QL_BEGIN_OWNER);
     memcpy(update->sha256_wanted, payload + QL_BEGIN_SHA256, QL_SHA256_SIZE);
     memset(update->sha256_found, 0, QL_SHA256_SIZE);
     update->failure = outcome_ok;
@@ -196,6 +218,8 @@ struct outcome update_begin(struct update *update, const uint8_t *payload)
     update->programmed = 0;
     update->skipped = 0;
     update->at = update->address;
+    update->announced = false;
+    update->doubtful = records_is_writing(update->records, update->address, update->length);
     update_stop(update, QL_UPDATE_OPEN);
     if (update->step == UPDATE_STEP_NEXT)
         update->step = UPDATE_STEP_UNPROTECT;
@@ -251,6 +275,8 @@ static struct outcome operation_check(const struct update *update, uint8_t kind,
 
 bool update_operation(struct update *update, uint8_t kind, const uint8_t *payload, uint32_t length)
 {
+    if (write_check(update).status != QL_STATUS_OK)
+        return false;
     if (update_is_open(update) && kind != QL_KIND_ERASE && kind != QL_KIND_WRITE) {
         update_fail(update, QL_STATUS_UNKNOWN_COMMAND, kind);
         return true;
@@ -283,7 +309,9 @@ bool update_operation(struct update *update, uint8_t kind, const uint8_t *payloa
 
 struct outcome update_end(struct update *update, uint32_t id, uint32_t count)
 {
-    struct outcome outcome;
+    struct outcome outcome = write_check(update);
+    if (outcome.status != QL_STATUS_OK)
+        return outcome;
     if (update_end_outcome(update, id, &outcome))
         return outcome.status == QL_STATUS_NO_UPDATE ? outcome : outcome_ok;
     if (count > update->taken)
@@ -309,6 +337,9 @@ bool update_end_outcome(const struct update *update, uint32_t id, struct outcome
 
 struct outcome update_abort(struct update *update, uint32_t id)
 {
+    struct outcome permitted = write_check(update);
+    if (permitted.status != QL_STATUS_OK)
+        return permitted;
     bool open = update_is_open(update);
     if (id != 0 && id != update->id)
         return (struct outcome){QL_STATUS_NO_UPDATE, open ? update->id : 0};
@@ -428,7 +459,9 @@ static enum pace look_step(struct update *update, uint32_t *budget)
         update->erased += size;
         return operation_done(update, QL_STREAM_DATA);
     }
-    if (!blank) {
+    // An erase or program that was cut short may have left cells that look blank now and will not
+    // later.
+    if (!blank || update->doubtful) {
         int error = nor_erase_start(update->nor, update->at - QL_MAPPED_BASE, size);
         if (error != 0)
             return start_failed(update, error, update->at);
@@ -477,28 +510,102 @@ static enum pace unprotect_step(struct update *update)
 static enum pace drain_step(struct update *update)
 {
     // Whether it ended well is no longer of interest.
-    if (nor_poll(update->nor) == 1)
+    bool record = update->records->step != RECORDS_STEP_NOT;
+    if ((record ? records_poll(update->records) : nor_poll(update->nor)) == 1)
         return PACE_WAIT;
     update->step = update_is_open(update) ? UPDATE_STEP_UNPROTECT : UPDATE_STEP_NEXT;
     return PACE_ON;
 }
 
+static struct records_run update_as_run(const struct update *update)
+{
+    struct records_run run = {
+        .address = update->address,
+        .length = update->length,
+        .id = update->id,
+        .owner = update->owner,
+        .flags = update->flags,
+    };
+    memcpy(run.sha256, update->sha256_wanted, sizeof run.sha256);
+    seal_parts_store(&update->read_back, run.parts);
+    return run;
+}
+
+static enum pace record_start(struct update *update, enum record_kind kind, enum update_step step)
+{
+    struct records_run run = update_as_run(update);
+    records_write(update->records, kind, &run);
+    update->step = step;
+    return PACE_ON;
+}
+
+// Returns false while the record is not in the chip; `pace` then tells how to go on.
+static bool record_is_done(struct update *update, enum pace *pace)
+{
+    const struct records *records = update->records;
+    int result = records_poll(update->records);
+    uint32_t at = QL_MAPPED_BASE + records->at;
+    *pace = PACE_WAIT;
+    if (result == 0)
+        return true;
+    if (result == QL_ERROR_WORN || result == QL_ERROR_TIMEOUT)
+        *pace = chip_failed(
+            update, records->erasing ? QL_STATUS_ERASE_FAILED : QL_STATUS_PROGRAM_FAILED, at);
+    else if (result < 0)
+        *pace = start_failed(update, result, at);
+    return false;
+}
+
+static enum pace announce_step(struct update *update)
+{
+    enum pace pace;
+    if (!record_is_done(update, &pace))
+        return pace;
+    update->announced = true;
+    update->step = UPDATE_STEP_NEXT;
+    return PACE_ON;
+}
+
+static enum pace record_step(struct update *update)
+{
+    enum pace pace;
+    if (!record_is_done(update, &pace))
+        return pace;
+    update_stop(update, QL_UPDATE_COMPLETE);
+    return PACE_ON;
+}
+
+static bool is_sealed_already(const struct update *update)
+{
+    const struct records_run *known = records_find(update->records, update->address);
+    return known && known->sealed && known->length == update->length &&
+           known->flags == update->flags &&
+           memcmp(known->sha256, update->sha256_wanted, QL_SHA256_SIZE) == 0;
+}
+
+// The chip holds what was announced: the record that says so, if it does not stand there already.
+static enum pace verified(struct update *update)
+{
+    if (update->flags != QL_BEGIN_FLAG_PROGRAM) {
+        if (records_is_writing(update->records, update->address, update->length))
+            return record_start(update, RECORD_CLEARED, UPDATE_STEP_RECORD);
+    } else if (!is_sealed_already(update)) {
+        return record_start(update, RECORD_SEALED, UPDATE_STEP_RECORD);
+    } else {
+        records_note_check(update->records, update->address, false);
+    }
+    update_stop(update, QL_UPDATE_COMPLETE);
+    return PACE_ON;
+}
+
 static enum pace read_back_step(struct update *update, uint32_t *budget)
 {
-    const struct sha256_service *sha256 = update->sha256;
-    uint32_t length = update->length - update->offset;
-    if (length > *budget)
-        length = *budget;
-    sha256->update(sha256->context, chip_bytes(update, update->address + update->offset), length);
-    update->offset += length;
-    *budget -= length;
-    if (update->offset < update->length)
+    if (!seal_run(&update->read_back, budget))
         return PACE_MORE;
-    sha256->finish(sha256->context, update->sha256_found);
+    update->sha256->finish(update->sha256->context, update->sha256_found);
     if (memcmp(update->sha256_found, update->sha256_wanted, QL_SHA256_SIZE) == 0)
-        update_stop(update, QL_UPDATE_COMPLETE);
-    else
-        update_fail(update, QL_STATUS_VERIFY, update->address);
+        return verified(update);
+    update_fail(update, QL_STATUS_VERIFY, update->address);
     return PACE_ON;
 }
 
@@ -511,9 +618,13 @@ static enum pace next_step(struct update *update, uint32_t *budget)
             return PACE_WAIT;
         update->state = QL_UPDATE_VERIFYING;
         update->progress_due = true;
-        update->sha256->begin(update->sha256->context);
+        seal_begin(&update->read_back, update->sha256, chip_bytes(update, update->address),
+                   update->length,
+                   update->flags == QL_BEGIN_FLAG_PROGRAM && !is_sealed_already(update));
         return look_start(update, UPDATE_STEP_READ_BACK);
     }
+    if (!update->announced)
+        return record_start(update, RECORD_WRITING, UPDATE_STEP_ANNOUNCE);
     const uint8_t *operation = update->ring + update->ring_head;
     update->at = ql_load_u32(operation + QL_STREAM_ADDRESS);
     update->offset = 0;
@@ -540,6 +651,9 @@ bool update_run(struct update *update)
         case UPDATE_STEP_UNPROTECT:
             pace = unprotect_step(update);
             break;
+        case UPDATE_STEP_ANNOUNCE:
+            pace = announce_step(update);
+            break;
         case UPDATE_STEP_LOOK:
         case UPDATE_STEP_LOOK_AGAIN:
             pace = look_step(update, &budget);
@@ -555,6 +669,9 @@ bool update_run(struct update *update)
             break;
         case UPDATE_STEP_READ_BACK:
             pace = read_back_step(update, &budget);
+            break;
+        case UPDATE_STEP_RECORD:
+            pace = record_step(update);
             break;
         }
     }

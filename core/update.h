@@ -1,5 +1,5 @@
 // The update engine: takes stream operations into a ring and executes them on the chip strictly in
-// order, then reads back and hashes (SPEC.md sections 4 and 5).
+// order, then reads back and hashes; and keeps the records of it (SPEC.md sections 4, 5 and 12).
 //
 // All functions are called from one context (never from an interrupt). Payloads come as in
 // SPEC.md; their lengths have been checked by the caller only where that is said.
@@ -9,7 +9,10 @@
 #define CORE_UPDATE_H
 
 #include "core/boot.h"
+#include "core/lock.h"
 #include "core/nor.h"
+#include "core/records.h"
+#include "core/seal.h"
 #include "core/sha256.h"
 
 enum {
@@ -20,19 +23,23 @@ enum {
 // What update_run is at. In steps from UNPROTECT on the update is open.
 enum update_step {
     UPDATE_STEP_NEXT,      // nothing under way
-    UPDATE_STEP_DRAIN,     // a closed update's last chip operation has not ended
+    UPDATE_STEP_DRAIN,     // a closed update's last chip operation, or record, has not ended
     UPDATE_STEP_UNPROTECT, // block protection is being taken away
+    UPDATE_STEP_ANNOUNCE,  // the record that the run is being written
     UPDATE_STEP_LOOK,      // is the area to erase blank already?
     UPDATE_STEP_ERASE,
     UPDATE_STEP_LOOK_AGAIN, // did the erase leave bits?
     UPDATE_STEP_SKIP,       // between two pages of a WRITE, with blank pages behind
     UPDATE_STEP_PROGRAM,
     UPDATE_STEP_READ_BACK,
+    UPDATE_STEP_RECORD, // the record that the run is complete
 };
 
 struct update {
     struct nor *nor;
+    struct records *records;
     const struct sha256_service *sha256;
+    const struct lock *lock;
     uint32_t program_first, program_end; // addresses that may be changed
     // Ring of operations, each in one piece.
     uint8_t *ring;
@@ -44,16 +51,19 @@ struct update {
     uint32_t waiting; // payload bytes taken and not executed
     uint32_t window;
     // The update: what BEGIN said,
-    uint32_t id, address, length, flags;
+    uint32_t id, address, length, flags, owner;
     uint8_t sha256_wanted[QL_SHA256_SIZE];
     uint8_t sha256_found[QL_SHA256_SIZE];
     // and how far it is.
     enum ql_update_state state;
     struct outcome failure;
     uint32_t taken, executed, faults, erased, programmed, skipped, at;
-    bool ending; // END came: no more operations
+    bool ending;    // END came: no more operations
+    bool announced; // the chip tells that the run is being written
+    bool doubtful;  // an unfinished update was here: what looks blank may not stay so
     enum update_step step;
-    uint32_t offset; // within the operation or the read-back under way
+    uint32_t offset; // within the operation under way
+    struct seal_reading read_back;
     // When PROGRESS is due.
     bool progress_due;
     bool fault_unreported;
@@ -63,11 +73,14 @@ struct update {
 };
 
 // `ring` is the memory for operations; the window is its size less QL_PAYLOAD_MAX.
-void update_init(struct update *update, struct nor *nor, const struct sha256_service *sha256,
-                 uint8_t *ring, uint32_t ring_size);
+void update_init(struct update *update, struct nor *nor, struct records *records,
+                 const struct sha256_service *sha256, uint8_t *ring, uint32_t ring_size);
 
 // Which addresses may be changed, once the chip's size is known. Both multiples of 4096.
 void update_set_area(struct update *update, uint32_t program_first, uint32_t program_end);
+
+// Who is asked before anything. Without one everything is refused.
+void update_set_lock(struct update *update, const struct lock *lock);
 
 bool update_is_open(const struct update *update);
 
@@ -78,6 +91,9 @@ bool update_is_idle(const struct update *update);
 // changed? OK, OUT_OF_RANGE, RESERVED or CHIP_ABSENT.
 struct outcome update_range_check(const struct update *update, uint32_t address, uint32_t length,
                                   bool program);
+
+// May these bytes of the chip be read, by whatever way? The range check, or LOCKED.
+struct outcome update_read_check(const struct update *update, uint32_t address, uint32_t length);
 
 // BEGIN, whose payload has QL_BEGIN_SIZE bytes.
 struct outcome update_begin(struct update *update, const uint8_t *payload);
@@ -105,8 +121,5 @@ bool update_run(struct update *update);
 bool update_progress_due(const struct update *update);
 // The progress record; `as_event` tells that it goes out as PROGRESS.
 void update_progress_store(struct update *update, uint8_t record[QL_PROGRESS_SIZE], bool as_event);
-
-// Is this address in the run of an update that was begun since start and is not complete?
-bool update_is_unfinished_at(const struct update *update, uint32_t address);
 
 #endif

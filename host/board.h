@@ -5,11 +5,21 @@
 #define HOST_BOARD_H
 
 #include "host/area.h"
+#include "host/key.h"
 #include "host/link.h"
 #include "host/plan.h"
 
 #define QL_SERIAL_SIZE 25 // 24 digits and the final zero
 #define QL_TEXT_SIZE   64
+#define QL_RUNS_MAX    16
+
+// A run of bytes that the board knows (SPEC.md section 12).
+struct ql_run {
+    uint32_t address, length;
+    uint8_t state; // enum ql_run_state
+    bool is_program;
+    uint8_t digest[QL_RUN_DIGEST_SIZE]; // of its SHA-256
+};
 
 struct ql_board {
     // HELLO
@@ -18,7 +28,8 @@ struct ql_board {
     uint32_t window;
     uint32_t capabilities;
     uint32_t session;
-    char serial[QL_SERIAL_SIZE]; // the unique id as the USB serial number spells it
+    char serial[QL_SERIAL_SIZE];  // the unique id as the USB serial number spells it
+    uint8_t id[QL_BOARD_ID_SIZE]; // computed from it
 
     // INFO; `items` has bit n set when item n came.
     uint32_t items;
@@ -40,6 +51,13 @@ struct ql_board {
     uint32_t frames_taken, frames_damaged;
     uint8_t read_protection;
     uint8_t sfdp[2];
+    struct ql_run runs[QL_RUNS_MAX];
+    size_t run_count;
+    uint8_t id_told[QL_BOARD_ID_SIZE]; // what the board itself says
+    uint8_t lock_state;                // enum ql_lock_state
+    uint32_t permissions;
+    uint32_t generation;
+    uint8_t issuer[QL_FINGERPRINT_SIZE];
 };
 
 struct ql_update_progress {
@@ -61,6 +79,8 @@ bool ql_board_parse_hello(struct ql_board *board, const uint8_t *content, size_t
 // Fails if the board has no chip that can be used, or named too little of it.
 int ql_board_check_chip(const struct ql_board *board, struct ql_failure *failure);
 bool ql_board_has(const struct ql_board *board, enum ql_info_tag tag);
+// Does an update that was not finished share a sector with these bytes?
+bool ql_board_is_unfinished(const struct ql_board *board, uint32_t address, uint32_t length);
 // Why the board stayed in its bootloader, as a clause: "the button is held".
 const char *ql_stay_reason_text(uint8_t reason);
 

@@ -5,6 +5,7 @@
 
 #include "host/update.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,7 @@ static int plan_extent(struct job *job, size_t index)
         .size = extent->size,
         .digests = (const uint8_t(*)[QL_SECTOR_DIGEST_SIZE])digests,
         .write_max = (room - QL_STREAM_DATA) / QL_WRITE_GRANULE * QL_WRITE_GRANULE,
+        .unfinished = ql_board_is_unfinished(board, extent->address, extent->size),
         .first_page_last = job->options->is_program && index == job->image->program,
     };
     if (request.write_max > QL_WRITE_LENGTH_MAX)
@@ -124,16 +126,57 @@ static uint64_t counted_bytes(const struct ql_plan *plan)
     return plan->write_bytes > 0 ? plan->write_bytes : plan->erase_bytes;
 }
 
+// Adds to the failure's sentence where the chip and the file differ first.
+static void tell_difference(struct job *job, struct ql_extent *extent)
+{
+    struct ql_failure ignored;
+    struct ql_difference difference;
+    const struct ql_image image = {.extents = extent, .count = 1};
+    if (ql_verify(job->connection, &image, &difference, &ignored) != 0 || !difference.differs)
+        return;
+    char *sentence = job->failure->sentence;
+    const size_t length = strlen(sentence);
+    snprintf(sentence + length, sizeof job->failure->sentence - length,
+             "; first at 0x%08X, where the chip holds %02X and not %02X (%u sector%s differ%s)",
+             difference.address, difference.chip, difference.file, difference.sectors,
+             difference.sectors == 1 ? "" : "s", difference.sectors == 1 ? "s" : "");
+}
+
+// Says by the status registers what keeps the chip from being written.
+static void tell_protection(struct job *job)
+{
+    struct ql_failure ignored;
+    struct ql_board *board = &job->connection->board;
+    if (ql_board_info(&job->connection->link, board, &ignored) != 0 ||
+        !ql_board_has(board, QL_INFO_STATUS_REGISTERS))
+        return;
+    const uint8_t *status = board->status_registers;
+    const char *lock = "protection bits that cannot be cleared";
+    if ((status[1] & 0x01) != 0)
+        lock = "its status registers are locked until its power is taken away, or for good (SRL)";
+    else if ((status[0] & 0x80) != 0)
+        lock = "its status registers are locked while its /WP pin is low (SRP)";
+    ql_hint(job->failure, "%s: SR1 %02X, SR2 %02X, SR3 %02X", lock, status[0], status[1],
+            status[2]);
+}
+
 static int update_extent(struct job *job, size_t index, struct ql_update_request *request)
 {
-    const struct ql_extent *extent = &job->image->extents[index];
+    struct ql_extent *extent = &job->image->extents[index];
     struct ql_update_outcome outcome = {0};
     request->address = extent->address;
     request->data = extent->data;
     request->size = extent->size;
     request->is_program = job->options->is_program && index == job->image->program;
+    request->owner = job->options->is_program && !request->is_program
+                         ? job->image->extents[job->image->program].address
+                         : 0;
     request->plan = &job->plans[index];
     const int result = ql_update_run(job->connection, request, &outcome, job->failure);
+    if (result == -QL_VERIFY)
+        tell_difference(job, extent);
+    else if (result == -QL_CHIP_FAILED && job->failure->board_status == QL_STATUS_PROTECTED)
+        tell_protection(job);
     job->result->rewinds += outcome.rewinds;
     job->result->reconnects += outcome.reconnects;
     request->before_bytes += counted_bytes(request->plan);
@@ -167,6 +210,9 @@ static void forget_plans(struct job *job)
 static int plan_on_idle_board(struct job *job)
 {
     int result = ql_board_make_idle(&job->connection->link, job->failure);
+    // After an interruption the board knows more than when it was asked first.
+    if (result == 0 && job->result->reconnects + job->result->restarts > 0)
+        result = ql_board_info(&job->connection->link, &job->connection->board, job->failure);
     if (result == 0)
         result = plan_all(job);
     if (result != -QL_BOARD_LOST)

@@ -26,6 +26,7 @@ struct planner {
     struct ql_erase_type erase[QL_ERASE_TYPES_MAX]; // largest first
     size_t erase_count;
     uint32_t page_us;
+    uint32_t write_limit; // most bytes in the next WRITE
     struct sector *sectors;
     size_t room;
     struct ql_failure *failure;
@@ -66,7 +67,8 @@ static void look_at_sectors(struct planner *planner)
             continue;
         ql_sector_digest(request->data + offset, size, wanted);
         sector->same = memcmp(request->digests[i], wanted, sizeof wanted) == 0;
-        sector->erase = !sector->same && memcmp(request->digests[i], blank, sizeof blank) != 0;
+        sector->erase = !sector->same && (request->unfinished ||
+                                          memcmp(request->digests[i], blank, sizeof blank) != 0);
         if (sector->same)
             planner->plan->sectors_unchanged++;
     }
@@ -90,8 +92,14 @@ static int append(struct planner *planner, uint8_t kind, uint32_t address, uint3
     return 0;
 }
 
+// The first WRITEs are short and grow: the chip gets to work when the first page has arrived, and
+// each WRITE arrives while the one before is programmed.
 static int append_write(struct planner *planner, uint32_t address, uint32_t size)
 {
+    if (planner->write_limit < planner->request->write_max)
+        planner->write_limit *= 2;
+    if (planner->write_limit > planner->request->write_max)
+        planner->write_limit = planner->request->write_max;
     return append(planner, QL_KIND_WRITE, address, size, size / PAGE_SIZE * planner->page_us);
 }
 
@@ -109,7 +117,7 @@ static int write_sectors(struct planner *planner, uint32_t first, uint32_t end, 
             used = (sector->pages >> page % PAGES_PER_SECTOR & 1) != 0 &&
                    (erased || !sector->same) && !(page == 0 && request->first_page_last);
         }
-        if (size > 0 && (!used || size == request->write_max)) {
+        if (size > 0 && (!used || size == planner->write_limit)) {
             const int result = append_write(planner, start, size);
             if (result != 0)
                 return result;
@@ -255,7 +263,8 @@ static int plan_units(struct planner *planner)
 int ql_plan_make(struct ql_plan *plan, const struct ql_geometry *geometry,
                  const struct ql_plan_request *request, struct ql_failure *failure)
 {
-    struct planner planner = {.plan = plan, .request = request, .failure = failure};
+    struct planner planner = {
+        .plan = plan, .request = request, .write_limit = PAGE_SIZE, .failure = failure};
     *plan = (struct ql_plan){
         .sectors = (uint32_t)(((uint64_t)request->size + QL_SECTOR_SIZE - 1) / QL_SECTOR_SIZE)};
     planner.sectors = calloc(plan->sectors, sizeof planner.sectors[0]);

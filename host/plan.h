@@ -39,6 +39,8 @@ struct ql_plan_request {
     uint32_t size;
     // Digests of the chip's sectors from `address` on, or a null pointer when all must be written.
     const uint8_t (*digests)[QL_SECTOR_DIGEST_SIZE];
+    // An update was cut short here: sectors that look blank may not stay so, and are erased.
+    bool unfinished;
     uint32_t write_max;   // most bytes that one WRITE may carry, multiple of 256
     bool first_page_last; // a program: its vector table is written when all else is
 };
@@ -54,7 +56,9 @@ struct ql_plan {
 };
 
 // What is FF in the run is not written. Operations come at rising addresses, each erase before
-// the writes into what it erased.
+// the writes into what it erased. No erase reaches outside the run, even where it would be cheaper
+// to take neighbours along and write them again: a loss of power would take them for good, and the
+// board allows it for that reason nowhere.
 int ql_plan_make(struct ql_plan *plan, const struct ql_geometry *geometry,
                  const struct ql_plan_request *request, struct ql_failure *failure);
 void ql_plan_free(struct ql_plan *plan);

@@ -370,6 +370,7 @@ static int begin(struct update *update)
         ql_store_u32(payload + QL_BEGIN_FLAGS, QL_BEGIN_FLAG_PROGRAM);
         memcpy(payload + QL_BEGIN_STACK, request->data, 8);
     }
+    ql_store_u32(payload + QL_BEGIN_OWNER, request->owner);
     const int result = ql_link_call(update->link, QL_KIND_BEGIN, payload, sizeof payload, what,
                                     &answer, update->failure);
     if (result != 0)

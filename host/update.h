@@ -12,7 +12,8 @@ struct ql_update_request {
     const uint8_t *data;
     uint32_t size;
     bool is_program;
-    uint32_t id; // 0: a random one
+    uint32_t owner; // address of the program that these data belong to; 0: none
+    uint32_t id;    // 0: a random one
     const struct ql_plan *plan;
     // Where this update stands among all of a command's, for progress.
     uint64_t before_bytes, total_bytes;

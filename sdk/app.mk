@@ -22,6 +22,9 @@
 #   PROGRAM_AREA_END   first address behind the area for programs (0x91000000: a 16 MB chip, nothing
 #                      reserved at its end; `quadlane info` tells what a board reserves)
 #   STACK_SIZE         bytes of DTCM that must be left for the stack (16384)
+#   STABLE_LAYOUT      1: what has not changed stays where it was at the last link, so that flashing
+#                      after a small edit writes few sectors (the default, if there is a python3;
+#                      not with -flto); 0: the layout depends on the sources alone
 #   ARM                the compiler's prefix (arm-none-eabi-)
 #   V                  1: show the commands
 #
@@ -41,6 +44,11 @@ NEWLIB           ?= nano
 PROGRAM_ADDRESS  ?= 0x90100000
 PROGRAM_AREA_END ?= 0x91000000
 STACK_SIZE       ?= 16384
+PYTHON           ?= python3
+STABLE_LAYOUT    ?= $(if $(shell command -v $(PYTHON) 2>/dev/null),1,0)
+ifneq ($(findstring -flto,$(CFLAGS) $(CXXFLAGS) $(LDFLAGS) $(OPTIMIZE)),)
+override STABLE_LAYOUT := 0
+endif
 
 ifeq ($(filter nano full,$(NEWLIB)),)
 $(error NEWLIB is "$(NEWLIB)": it can be nano or full)
@@ -62,12 +70,18 @@ QL_SDK_OBJECTS := $(QL_SDK_SOURCES:%=$(BUILD)/quadlane/%.o)
 QL_VECTORS     := $(BUILD)/quadlane/vectors.o
 QL_OBJECTS     := $(addprefix $(BUILD)/program/,$(addsuffix .o,$(basename $(SOURCES))))
 
+# With the stable layout strings and constants are not merged over functions and files: the linker
+# would put them in an order in which each depends on all. Rules for OBJECTS end with it, too.
+QL_UNMERGED := alloc,load,readonly,data,contents
+QL_COMPILED := $(if $(filter 1,$(STABLE_LAYOUT)),$(ARM)objcopy \
+               --set-section-flags '.rodata*.str1.*=$(QL_UNMERGED)' \
+               --set-section-flags '.rodata*.cst*=$(QL_UNMERGED)',:)
+
 QL_LDFLAGS := $(QL_CPU) $(OPTIMIZE) $(QL_NANO) -nostartfiles -static \
               -Wl,--defsym=ql_set_program_address=$(PROGRAM_ADDRESS) \
               -Wl,--defsym=ql_set_program_area_end=$(PROGRAM_AREA_END) \
               -Wl,--defsym=ql_set_stack_size=$(STACK_SIZE) \
-              -T $(QUADLANE_SDK)/link/app.ld -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
-              -Wl,-Map=$(BUILD)/$(PROGRAM).map
+              -Wl,--gc-sections -Wl,--no-warn-rwx-segments
 
 QL_QUIET := $(if $(V),,@)
 
@@ -77,7 +91,7 @@ QL_QUIET := $(if $(V),,@)
 $(PROGRAM): $(addprefix $(BUILD)/$(PROGRAM),.bin .hex)
 
 # The settings are part of what is built: objects of other settings are not used.
-QL_SETTINGS := $(ARM) $(QL_COMMON) $(QL_USER) $(CFLAGS) $(CXXFLAGS) $(QL_LDFLAGS) $(LDFLAGS) $(LDLIBS)
+QL_SETTINGS := $(ARM) $(QL_COMMON) $(QL_USER) $(CFLAGS) $(CXXFLAGS) $(QL_COMPILED) $(QL_LDFLAGS) $(LDFLAGS) $(LDLIBS)
 ifneq ($(file <$(BUILD)/settings),$(QL_SETTINGS))
 $(shell mkdir -p $(BUILD))
 $(file >$(BUILD)/settings,$(QL_SETTINGS))
@@ -87,32 +101,53 @@ $(BUILD)/program/%.o: %.c $(BUILD)/settings
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
 	$(QL_QUIET)$(ARM)gcc -std=gnu11 -Wall -Wextra $(QL_COMMON) $(QL_USER) $(CFLAGS) -c $< -o $@
+	$(QL_QUIET)$(QL_COMPILED) $@
 
 $(BUILD)/program/%.o: %.cpp $(BUILD)/settings
 	@mkdir -p $(@D)
 	@echo "  C++ $<"
 	$(QL_QUIET)$(ARM)g++ -Wall -Wextra -fno-exceptions -fno-rtti -fno-use-cxa-atexit -fno-threadsafe-statics $(QL_COMMON) $(QL_USER) $(CXXFLAGS) -c $< -o $@
+	$(QL_QUIET)$(QL_COMPILED) $@
 
 $(BUILD)/program/%.o: %.S $(BUILD)/settings
 	@mkdir -p $(@D)
 	@echo "  AS  $<"
 	$(QL_QUIET)$(ARM)gcc $(QL_COMMON) $(QL_USER) -c $< -o $@
+	$(QL_QUIET)$(QL_COMPILED) $@
 
 $(BUILD)/quadlane/%.o: $(QUADLANE_SDK)/%.c $(BUILD)/settings
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
 	$(QL_QUIET)$(ARM)gcc $(QL_STRICT) $(QL_COMMON) $(QL_CPP) -I$(QUADLANE_SDK)/.. -c $< -o $@
+	$(QL_QUIET)$(QL_COMPILED) $@
 
 $(BUILD)/quadlane/libquadlane.a: $(QL_SDK_OBJECTS)
 	@rm -f $@
 	$(QL_QUIET)$(ARM)ar rcsD $@ $^
 
-# The C library calls the SDK and the SDK the C library: hence the group.
+# Linker script, map, ELF file. The C library calls the SDK and the SDK the C library: hence the group.
+QL_LINK = $(ARM)gcc $(QL_LDFLAGS) -T $(1) -Wl,-Map=$(2) $(LDFLAGS) $(QL_VECTORS) $(QL_OBJECTS) $(OBJECTS) \
+	-Wl,--start-group $(BUILD)/quadlane/libquadlane.a $(LDLIBS) -lc -lm -lgcc -Wl,--end-group -o $(3)
+
+# The first link tells what the program consists of, the second one puts it where it was. If there is
+# no room for that, the first one stands.
+QL_STABLE = $(BUILD)/$(PROGRAM).stable
+QL_KEEP_LAYOUT = $(PYTHON) $(QUADLANE_SDK)/link/keep_layout --readelf $(ARM)readelf --build $(BUILD) \
+	--script $(QUADLANE_SDK)/link/app.ld --map $(BUILD)/$(PROGRAM).map --places $(BUILD)/$(PROGRAM).places \
+	--new-places $(QL_STABLE).places --new-script $(QL_STABLE).ld
+
 $(BUILD)/$(PROGRAM).elf: $(QL_VECTORS) $(QL_OBJECTS) $(OBJECTS) $(BUILD)/quadlane/libquadlane.a \
-                         $(QUADLANE_SDK)/link/app.ld
+                         $(QUADLANE_SDK)/link/app.ld $(QUADLANE_SDK)/link/keep_layout
 	@echo "  LD  $@"
-	$(QL_QUIET)$(ARM)gcc $(QL_LDFLAGS) $(LDFLAGS) $(QL_VECTORS) $(QL_OBJECTS) $(OBJECTS) \
-	    -Wl,--start-group $(BUILD)/quadlane/libquadlane.a $(LDLIBS) -lc -lm -lgcc -Wl,--end-group -o $@
+	$(QL_QUIET)$(call QL_LINK,$(QUADLANE_SDK)/link/app.ld,$(BUILD)/$(PROGRAM).map,$@)
+ifeq ($(STABLE_LAYOUT),1)
+	$(QL_QUIET)$(QL_KEEP_LAYOUT)
+	$(QL_QUIET)if $(call QL_LINK,$(QL_STABLE).ld,$(QL_STABLE).map,$(QL_STABLE).elf); then \
+	    for file in places map elf; do mv $(QL_STABLE).$$file $(BUILD)/$(PROGRAM).$$file; done; \
+	else \
+	    echo "      no room for a stable layout: linked without" >&2; rm -f $(BUILD)/$(PROGRAM).places; \
+	fi
+endif
 
 # Gaps are filled with what erased flash holds.
 $(BUILD)/$(PROGRAM).bin: $(BUILD)/$(PROGRAM).elf

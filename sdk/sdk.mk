@@ -22,4 +22,4 @@ endef
 $(foreach example,$(SDK_EXAMPLES),$(eval $(call SDK_EXAMPLE_RULE,$(example))))
 
 # What a program built outside of the repository looks like.
-TEST_PROGRAMS += tests/sdk/test_app_mk.py
+TEST_PROGRAMS += tests/sdk/test_app_mk.py tests/sdk/test_stable_layout.py

@@ -138,6 +138,13 @@ static bool is_xip(const struct memory_region *region)
     return region->is_window && region->gate_offset == 0;
 }
 
+static uint64_t window_read(void *context, uint32_t address, unsigned size)
+{
+    struct core *core = context;
+
+    return l1_cache_read(core->cache, address, size);
+}
+
 static void window_opened(void *context, const struct memory_region *region)
 {
     struct core *core = context;
@@ -148,11 +155,11 @@ static void window_opened(void *context, const struct memory_region *region)
     }
 }
 
-static void exception(void *context, enum cpu_exception kind, uint32_t detail)
+static bool exception(void *context, enum cpu_exception kind, uint32_t detail)
 {
     struct core *core = context;
 
-    nvic_exception(core->nvic, kind, detail);
+    return nvic_exception(core->nvic, kind, detail);
 }
 
 static void send_event(void *context)
@@ -291,9 +298,19 @@ static void reset(void *context, enum reset_kind kind)
     core->faults = 0;
     core->reset_ns = machine_now_ns(core->machine);
     core->program_started_ns = 0;
+<<<<<<< HEAD
     core->boot_stack = stack;
     core->boot_entry = entry;
     debug_reset(core->debug, kind == RESET_POWER_ON);
+=======
+    if (stack == UINT32_MAX && entry == UINT32_MAX) {
+        fprintf(stderr,
+                "quadlane-board: nothing to run: the vector table at 0x%08" PRIX32
+                " is blank; --load puts a program there\n",
+                table);
+        machine_stop(core->machine, MACHINE_EXIT_LOCKUP);
+    }
+>>>>>>> main
 }
 
 static void mpu_changed(void *context)
@@ -369,6 +386,7 @@ static void create_parts(struct core *core)
                                       .boundary = boundary,
                                       .new_block = new_block,
                                       .window_block = window_block,
+                                      .window_read = window_read,
                                       .window_opened = window_opened,
                                       .exception = exception,
                                       .send_event = send_event,

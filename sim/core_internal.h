@@ -30,8 +30,6 @@ struct core {
     const struct memory_region *window; // whose fetch costs are known
     uint32_t (*boot_address)(void *context);
     void *boot_context;
-    uint32_t boot_stack;
-    uint32_t boot_entry;
 
     bool sleeping;
     bool resetting;

@@ -143,6 +143,11 @@ static void run_slice(struct core *core)
     exit = cpu_run(core->cpu);
     core->executing_ns += wall_now_ns() - start_ns;
     event_cancel(core->machine, &core->slice);
+    if (exit != CPU_EXIT_LEFT && nvic_sleeps_deep(core->nvic)) {
+        machine_violation(core->machine, "SCB",
+                          "WFI or WFE with SCR.SLEEPDEEP: Stop and Standby are not modelled, the "
+                          "clocks stay on");
+    }
     if (exit == CPU_EXIT_WAIT_INTERRUPT) {
         core->sleeping = true;
     } else if (exit == CPU_EXIT_WAIT_EVENT && !nvic_take_event(core->nvic)) {
@@ -216,9 +221,6 @@ static void reset_if_asked(struct core *core)
     core->resetting = true;
     machine_reset_now(core->machine, kind);
     core->resetting = false;
-    if (core->boot_entry == UINT32_MAX && core->boot_stack == UINT32_MAX) {
-        fprintf(stderr, "quadlane-board: nothing to start: the vector table is blank\n");
-    }
 }
 
 void core_debug_reset(void *context)

@@ -69,9 +69,13 @@ struct cpu_events {
     // A block inside a window begins: returns the cycles its fetches cost above one per
     // instruction.
     uint64_t (*window_block)(void *context, uint32_t address, uint32_t size);
+    // A data read from a window that no code has been fetched from since it was shown: returns
+    // the cycles it costs above the instruction's own.
+    uint64_t (*window_read)(void *context, uint32_t address, unsigned size);
     // The first access to a window (data or fetch) since it was shown.
     void (*window_opened)(void *context, const struct memory_region *region);
-    void (*exception)(void *context, enum cpu_exception kind, uint32_t detail);
+    // False: the core has locked up, cpu_run returns.
+    bool (*exception)(void *context, enum cpu_exception kind, uint32_t detail);
     void (*send_event)(void *context); // SEV somewhere in the block about to run
     // BKPT: true makes cpu_run return before it, false makes it an exception.
     bool (*breakpoint)(void *context);

@@ -8,6 +8,10 @@
 // - Inside a memory callback the program counter is only known through two functions that the
 //   library exports but does not document (see cpu_unicorn_pc.c); without them it is the block's.
 //
+// Where silicon differs: interrupts are taken between basic blocks; the MPU is asked for each block
+// of code but not for data; LDM, STM, LDRD, STRD and VLDR take any alignment, CCR.UNALIGN_TRP and
+// CCR.DIV_0_TRP have no effect; the exclusive monitor is not cleared by an exception.
+//
 // SPDX-License-Identifier: MIT
 #include "sim/cpu.h"
 #include "sim/cpu_unicorn_pc.h"
@@ -85,7 +89,11 @@ struct cpu {
     bool running;
     bool in_access;      // inside a callback of uc_mmio_map
     bool left;           // boundary asked to leave
+<<<<<<< HEAD
     uint32_t left_pc;    // before this instruction
+=======
+    bool locked_up; // the last exception could not be taken
+>>>>>>> main
     bool late_bus_error; // a bus error whose instruction cannot be found
     bool bus_error;      // an exact bus error is on its way to the INTR hook
     uint32_t bus_error_address;
@@ -282,8 +290,15 @@ static bool refused_to_thread(struct cpu *cpu, uint32_t address)
     return address - PPB_BASE < PPB_SIZE && cpu_unprivileged(cpu);
 }
 
-// An access through a mapping that stands for hidden memory which has been shown meanwhile.
-static void note_opened(struct cpu *cpu, struct mapping *mapping)
+// Its reads take time that somebody has told.
+static bool is_timed(const struct memory_region *region)
+{
+    return region->first_line_ns != 0 || region->next_line_ns != 0;
+}
+
+// An access through a mapping that stands for hidden memory which has been shown meanwhile. Memory
+// whose reads take time stays so until code is fetched from it: then it has to be fast.
+static void note_opened(struct cpu *cpu, struct mapping *mapping, bool fetched)
 {
     if (mapping->region == NULL || !mapping->region->shown) {
         return;
@@ -294,6 +309,9 @@ static void note_opened(struct cpu *cpu, struct mapping *mapping)
     }
     if (!mapping->region->shown || mapping->region->memory == NULL) {
         return; // its owner has found that it cannot be
+    }
+    if (!fetched && is_timed(mapping->region)) {
+        return;
     }
     mapping->wanted = true;
     cpu->remap = true;
@@ -310,6 +328,18 @@ static bool access_part(struct cpu *cpu, uint32_t address, unsigned size, bool w
                  : machine_bus_read(cpu->machine, address, size, value);
 }
 
+static void charge_read(struct cpu *cpu, const struct mapping *mapping, uint32_t address,
+                        unsigned size)
+{
+    uint64_t cycles;
+
+    if (mapping->region != NULL && mapping->region->shown && is_timed(mapping->region)) {
+        cycles = cpu->events.window_read(cpu->events.context, address, size);
+        cpu->clock->cycles += cycles;
+        cpu->clock->block_cycles += cycles;
+    }
+}
+
 static uint64_t on_read(uc_engine *uc, uint64_t offset, unsigned size, void *user)
 {
     struct mapping *mapping = user;
@@ -321,7 +351,8 @@ static uint64_t on_read(uc_engine *uc, uint64_t offset, unsigned size, void *use
 
     (void)uc;
     cpu->in_access = true;
-    note_opened(cpu, mapping);
+    note_opened(cpu, mapping, false);
+    charge_read(cpu, mapping, address, size);
     good = access_part(cpu, address, size == 8 ? 4 : size, false, &low);
     if (good && size == 8) {
         good = access_part(cpu, address + 4, 4, false, &high);
@@ -351,7 +382,7 @@ static void on_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t val
 
     (void)uc;
     cpu->in_access = true;
-    note_opened(cpu, mapping);
+    note_opened(cpu, mapping, false);
     good = write_parts(cpu, address, size, value);
     cpu->in_access = false;
     if (!good) {
@@ -437,7 +468,7 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
         info->instructions = (uint16_t)(size / 2);
         return 0;
     }
-    if (region->first_line_ns != 0 || region->next_line_ns != 0) {
+    if (is_timed(region)) {
         info->flags |= BLOCK_IN_WINDOW;
     }
     while (address < end) {
@@ -463,8 +494,22 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
 static void leave_at(struct cpu *cpu, uint32_t pc)
 {
     cpu->left = true;
+<<<<<<< HEAD
     cpu->left_pc = pc;
     uc_emu_stop(cpu->uc);
+=======
+    if (cpu->running) {
+        uc_emu_stop(cpu->uc);
+    }
+}
+
+static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
+{
+    if (!cpu->events.exception(cpu->events.context, kind, detail)) {
+        cpu->locked_up = true;
+        leave(cpu);
+    }
+>>>>>>> main
 }
 
 // True: the block does not run now.
@@ -572,6 +617,7 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
 
 // --- Exceptions ---------------------------------------------------------------------------------
 
+<<<<<<< HEAD
 static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
 {
     cpu->events.exception(cpu->events.context, kind, detail);
@@ -596,6 +642,8 @@ static bool stops_at_bkpt(struct cpu *cpu, uint32_t pc)
     return true;
 }
 
+=======
+>>>>>>> main
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
 {
     struct cpu *cpu = user;
@@ -777,7 +825,8 @@ static struct mapping *mapping_of(struct cpu *cpu, uint32_t address)
     return NULL;
 }
 
-// Shown memory is mapped at its first access, hidden memory before the next block.
+// Shown memory is mapped at its first access (that with costs at the first fetch), hidden memory
+// is unmapped before the next block.
 void cpu_region_shown(struct cpu *cpu, const struct memory_region *region, bool shown)
 {
     struct mapping *mapping = mapping_of(cpu, region->base);
@@ -949,7 +998,7 @@ static void fetch_failed(struct cpu *cpu, uint32_t pc)
     struct mapping *mapping = mapping_of(cpu, pc);
 
     if (mapping->region != NULL && mapping->region->shown) {
-        note_opened(cpu, mapping);
+        note_opened(cpu, mapping, true);
         if (mapping->wanted) {
             return;
         }
@@ -1005,14 +1054,20 @@ static bool after_leaving(struct cpu *cpu, enum cpu_exit *exit)
 static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
 {
     uint32_t pc = read_register(cpu, UC_ARM_REG_PC);
+    bool invalid = cpu->invalid || error == UC_ERR_INSN_INVALID;
 
+    cpu->invalid = false;
+    *exit = CPU_EXIT_LEFT;
     if (cpu->left) {
+<<<<<<< HEAD
         cpu->left = false;
         return after_leaving(cpu, exit);
+=======
+        return !cpu->remap || cpu->locked_up;
+>>>>>>> main
     }
-    if (cpu->invalid || error == UC_ERR_INSN_INVALID) {
-        cpu->invalid = false;
-        return invalid_instruction(cpu, pc, exit);
+    if (invalid) {
+        return invalid_instruction(cpu, pc, exit) || cpu->locked_up;
     }
     if (error == UC_ERR_OK) {
         *exit = CPU_EXIT_WAIT_INTERRUPT;
@@ -1020,10 +1075,10 @@ static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
     }
     if (error == UC_ERR_EXCEPTION) {
         raise(cpu, CPU_INVALID_STATE, pc);
-        return false;
+    } else {
+        fetch_failed(cpu, pc);
     }
-    fetch_failed(cpu, pc);
-    return false;
+    return cpu->locked_up;
 }
 
 static enum cpu_exit run(struct cpu *cpu, enum run_mode mode)
@@ -1043,7 +1098,12 @@ static enum cpu_exit run(struct cpu *cpu, enum run_mode mode)
         uc_err error;
 
         apply_mappings(cpu);
+<<<<<<< HEAD
         patch_as_needed(cpu);
+=======
+        cpu->left = false;
+        cpu->locked_up = false;
+>>>>>>> main
         cpu->running = true;
         error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
         cpu->running = false;

@@ -1,9 +1,9 @@
 // HASH processor of the STM32H750: SHA-1, MD5, SHA-224, SHA-256 and HMAC with each.
 //
 // From STM32H753.svd, the CMSIS header and ST's HAL flow; the digests come from libnettle. A block
-// takes 66 cycles of HCLK (82 for SHA-1). On silicon a write into DIN while a block is under way
-// stalls the bus; here it only lengthens BUSY. DMA and context swapping are not modelled: using one
-// says so. Messages must end on a whole byte.
+// takes 66 cycles of HCLK (82 for SHA-1). The write into DIN that starts a block while another one
+// is under way waits on the bus. DMA and context swapping are not modelled: using one says so.
+// Messages must end on a whole byte.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/h750_hash.h"
@@ -219,6 +219,7 @@ static void write_din(struct hash *hash, uint32_t value)
     hash->words++;
     hash->digest_ready = false;
     if (hash->words > 1 && hash->words % 16 == 1) { // the 17th word starts a block
+        machine_stall(hash->machine, hash->busy_until_ns);
         take_blocks(hash, 1);
     }
 }

@@ -35,6 +35,7 @@ enum pwr_offset {
 #define CR1_DBP        (UINT32_C(1) << 8)
 #define CSR1_ACTVOSRDY (UINT32_C(1) << 13)
 #define CR2_BREN       (UINT32_C(1) << 0)
+#define CR2_MONEN      (UINT32_C(1) << 4)
 #define CR2_BRRDY      (UINT32_C(1) << 16)
 #define CR3_BYPASS     (UINT32_C(1) << 0)
 #define CR3_LDOEN      (UINT32_C(1) << 1)
@@ -112,7 +113,11 @@ static void supply_settled(void *context)
     struct pwr *pwr = context;
 
     pwr->supply_ready = true;
-    pwr->voltage_ready = true;
+    if (wanted_scale(pwr) == pwr->scale) {
+        pwr->voltage_ready = true;
+    } else {
+        voltage_change(pwr); // asked for too early
+    }
 }
 
 static void write_d3cr(struct pwr *pwr, uint32_t value)
@@ -124,9 +129,11 @@ static void write_d3cr(struct pwr *pwr, uint32_t value)
     }
     if (!pwr->supply_ready) {
         machine_violation(pwr->machine, "PWR",
-                          "VOS changed before the supply was configured: CR3 must be written "
-                          "once, then CSR1.ACTVOSRDY awaited");
-        return;
+                          "VOS changed before the supply was ready: CR3 must be written once, "
+                          "then CSR1.ACTVOSRDY awaited");
+        if (!pwr->supply_locked) {
+            return;
+        }
     }
     if (vos == 0) {
         machine_violation(pwr->machine, "PWR", "D3CR.VOS 0 is reserved");
@@ -136,7 +143,9 @@ static void write_d3cr(struct pwr *pwr, uint32_t value)
         machine_violation(pwr->machine, "PWR", "VOS changed while SYSCFG_PWRCR.ODEN is 1");
     }
     pwr->registers[PWR_D3CR / 4] = vos;
-    voltage_change(pwr);
+    if (pwr->supply_ready) {
+        voltage_change(pwr);
+    }
 }
 
 void pwr_set_overdrive(struct pwr *pwr, bool on)
@@ -162,11 +171,17 @@ static void write_cr1(struct pwr *pwr, uint32_t value)
 
 static void write_cr2(struct pwr *pwr, uint32_t value)
 {
+    value &= UINT32_C(0x11);
     if (!pwr_backup_writable(pwr)) {
-        machine_violation(pwr->machine, "PWR", "CR2 written while CR1.DBP is 0");
+        if (value != pwr->registers[PWR_CR2 / 4]) {
+            machine_violation(pwr->machine, "PWR",
+                              "CR2 written with BREN %d, MONEN %d while CR1.DBP is 0: it keeps its "
+                              "value",
+                              (value & CR2_BREN) != 0, (value & CR2_MONEN) != 0);
+        }
         return;
     }
-    pwr->registers[PWR_CR2 / 4] = value & UINT32_C(0x11);
+    pwr->registers[PWR_CR2 / 4] = value;
 }
 
 // The first write after power-on configures the supply, valid or not; then the low byte is locked.

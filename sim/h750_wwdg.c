@@ -30,7 +30,7 @@ enum wwdg_offset {
 static const struct register_info registers[] = {
     REGISTER("CR",  0x000, 0x0000007F, 0x000000FF, 0x000000FF),
     REGISTER("CFR", 0x004, 0x0000007F, 0x00001A7F, 0x00001A7F),
-    REGISTER("SR",  0x008, 0x00000000, 0x00000001, 0x00000001),
+    REGISTER_FLAGS("SR", 0x008, 0x00000000, 0x00000001, 0x00000001),
     REGISTER_END,
 };
 // clang-format on

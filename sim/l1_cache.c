@@ -1,12 +1,15 @@
 // The Cortex-M7's level 1 caches as far as a program can do wrong with them: what instruction
-// fetches from the XIP window cost, and stale content that was not invalidated.
+// fetches and data reads from the XIP window cost, and stale content that was not invalidated.
 //
 // Written from the Cortex-M7 Technical Reference Manual (DDI 0489) and the ARMv7-M Architecture
 // Reference Manual (DDI 0403), B3.2 (cache maintenance). STM32H750: 16 KB instruction cache, two
 // ways; 16 KB data cache, four ways; lines of 32 bytes.
 //
-// The instruction cache has tags, so stale code is found at the very fetch. Data reads are not
-// watched: the data cache is taken to hold every line of the window that it could have read.
+// The instruction cache has tags, so stale code is found at the very fetch. For stale data the
+// data cache is taken to hold every line of the window that it could have read: once code runs from
+// the window, data reads are not watched, and cost nothing. Before, its tags tell what they cost.
+// While the core works on a line the controller reads on: a line that follows is waited for only as
+// long as it is not there.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/l1_cache.h"
@@ -42,6 +45,9 @@ struct l1_cache {
     struct tag tags[I_SETS][I_WAYS];
     uint8_t newest[I_SETS];
     uint32_t last_line; // fetched from the chip
+    uint64_t last_end;  // cycle at which it was there
+    uint32_t d_tags[D_SETS][D_WAYS];
+    uint8_t d_next[D_SETS]; // way to be replaced
     uint64_t first_cycles;
     uint64_t next_cycles;
     uint64_t line_fetches;
@@ -177,6 +183,15 @@ void l1_cache_timing(struct l1_cache *cache, const struct memory_region *window)
 
 // --- Data cache ---------------------------------------------------------------------------------
 
+static void d_empty(struct l1_cache *cache)
+{
+    for (unsigned set = 0; set < D_SETS; set++) {
+        for (unsigned way = 0; way < D_WAYS; way++) {
+            cache->d_tags[set][way] = NO_LINE;
+        }
+    }
+}
+
 static void d_forget_stale(struct l1_cache *cache)
 {
     if (cache->d_stale_count != 0) {
@@ -188,7 +203,11 @@ static void d_forget_stale(struct l1_cache *cache)
 static void d_invalidate_line(struct l1_cache *cache, uint32_t address)
 {
     uint32_t line = (address - cache->d_base) >> LINE_SHIFT;
+    uint32_t *set = cache->d_tags[(address >> LINE_SHIFT) % D_SETS];
 
+    for (unsigned way = 0; way < D_WAYS; way++) {
+        set[way] = set[way] == address >> LINE_SHIFT ? NO_LINE : set[way];
+    }
     if (cache->d_stale != NULL && line < cache->d_lines && cache->d_stale[line] != 0) {
         cache->d_stale[line] = 0;
         cache->d_stale_count--;
@@ -211,7 +230,49 @@ static void d_invalidate_set_way(struct l1_cache *cache, uint32_t operand)
         cache->d_clean = true;
         cache->d_may_hold = false;
         d_forget_stale(cache);
+        d_empty(cache);
     }
+}
+
+// Returns whether the line was there; it is now, if it may be.
+static bool d_hit(struct l1_cache *cache, uint32_t line)
+{
+    unsigned set = line % D_SETS;
+    struct mpu_attributes attributes;
+
+    for (unsigned way = 0; way < D_WAYS; way++) {
+        if (cache->d_tags[set][way] == line) {
+            return true;
+        }
+    }
+    mpu_lookup(cache->mpu, line << LINE_SHIFT, &attributes);
+    if (attributes.cacheable) {
+        cache->d_tags[set][cache->d_next[set]] = line;
+        cache->d_next[set] = (uint8_t)((cache->d_next[set] + 1) % D_WAYS);
+    }
+    return false;
+}
+
+uint64_t l1_cache_read(struct l1_cache *cache, uint32_t address, unsigned size)
+{
+    uint32_t last = (address + size - 1) >> LINE_SHIFT;
+    uint64_t now = machine_cycles(cache->machine);
+    uint64_t end = now;
+
+    for (uint32_t line = address >> LINE_SHIFT; line <= last; line++) {
+        uint64_t ready = cache->last_end + cache->next_cycles;
+
+        if ((cache->d_on && d_hit(cache, line)) || line == cache->last_line) {
+            continue;
+        }
+        if (line - cache->last_line != 1) {
+            ready = end + cache->first_cycles;
+        }
+        end = end > ready ? end : ready;
+        cache->last_line = line;
+        cache->last_end = end;
+    }
+    return end - now;
 }
 
 static void d_window(struct l1_cache *cache, const struct memory_region *window)
@@ -367,6 +428,7 @@ void l1_cache_reset(struct l1_cache *cache)
     cache->d_swept_count = 0;
     memset(cache->d_swept, 0, sizeof(cache->d_swept));
     d_forget_stale(cache);
+    d_empty(cache);
     cache->last_line = NO_LINE - 1;
 }
 

@@ -1,5 +1,5 @@
 // The Cortex-M7's level 1 caches as far as a program can do wrong with them: what instruction
-// fetches from the XIP window cost, and stale content that was not invalidated.
+// fetches and data reads from the XIP window cost, and stale content that was not invalidated.
 //
 // SPDX-License-Identifier: MIT
 #ifndef SIM_L1_CACHE_H
@@ -24,6 +24,9 @@ void l1_cache_timing(struct l1_cache *cache, const struct memory_region *window)
 
 // CPU cycles that fetching a block in the window takes.
 uint64_t l1_cache_fetch(struct l1_cache *cache, uint32_t address, uint32_t size);
+
+// CPU cycles that a data read from the window waits for the chip.
+uint64_t l1_cache_read(struct l1_cache *cache, uint32_t address, unsigned size);
 
 // The window was shown and is read for the first time since; its content changed.
 void l1_cache_window_opened(struct l1_cache *cache, const struct memory_region *window);

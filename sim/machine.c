@@ -239,24 +239,26 @@ static bool device_read(struct machine *machine, struct bus_device *bus, uint32_
     return !machine->bus_error;
 }
 
+// Reserved bits do not reach the device, whatever is written to them.
 static bool write_allowed(struct machine *machine, const struct bus_device *bus,
                           const struct register_info *info, uint32_t offset, unsigned size,
-                          uint32_t value)
+                          uint32_t *value)
 {
     uint32_t reserved = register_part(~(info->readable | info->writable), offset, size);
-    uint32_t wrong = (value ^ register_part(info->reset, offset, size)) & reserved;
+    uint32_t wrong = (*value ^ register_part(info->reset, offset, size)) & reserved;
 
     if (info->writable == 0) {
         machine_violation(machine, bus->device.name, "%s written (0x%08" PRIX32 "), read-only",
-                          info->name, value);
+                          info->name, *value);
         return false;
     }
-    if (wrong != 0) {
+    if (wrong != 0 && (info->access & ACCESS_FREE) == 0) {
         machine_violation(machine, bus->device.name,
                           "%s written with 0x%08" PRIX32 ", reserved bits 0x%08" PRIX32
                           " must keep their reset value",
-                          info->name, value, wrong);
+                          info->name, *value, wrong);
     }
+    *value ^= wrong;
     return true;
 }
 
@@ -268,11 +270,12 @@ static bool device_write(struct machine *machine, struct bus_device *bus, uint32
     if (!access_allowed(machine, bus, offset, size, "written", &info)) {
         return !machine->debugger || debugger_can_go_on(machine, &bus->device);
     }
-    if (info != NULL && !write_allowed(machine, bus, info, offset, size, value)) {
+    value &= size_mask(size);
+    if (info != NULL && !write_allowed(machine, bus, info, offset, size, &value)) {
         return true;
     }
     machine->bus_error = false;
-    bus->device.write(bus->device.context, offset, size, value & size_mask(size));
+    bus->device.write(bus->device.context, offset, size, value);
     if (bus->device.context == machine->clock_service.context) {
         machine_update_gated_memory(machine);
     }
@@ -343,6 +346,14 @@ void machine_map_gated_memory(struct machine *machine, const char *name, uint32_
 
     region.shown = gate_open(machine, gate_offset, gate_bit);
     region_add(machine, &region);
+}
+
+void machine_memory_answers_unclocked(struct machine *machine, uint32_t base)
+{
+    struct memory_region *region = region_find(machine, base);
+
+    assert(region != NULL && region->gate_offset != 0);
+    region->answers_unclocked = true;
 }
 
 void machine_map_window(struct machine *machine, const char *name, uint32_t base, uint32_t size,
@@ -459,9 +470,8 @@ static uint32_t memory_load(const uint8_t *memory, unsigned size)
     return value;
 }
 
-// An access to memory that is not there at the moment.
-static void region_refuse(struct machine *machine, const struct memory_region *region,
-                          uint32_t address)
+// An access to memory that is not there at the moment. False: a bus error.
+static bool region_refuse(struct machine *machine, struct memory_region *region, uint32_t address)
 {
     if (region->refused != NULL) {
         region->refused(region->context, address);
@@ -470,7 +480,12 @@ static void region_refuse(struct machine *machine, const struct memory_region *r
                           "0x%08" PRIX32 " accessed while its clock is off "
                           "(RCC register at offset 0x%02X, bit %u is 0)",
                           address, region->gate_offset, region->gate_bit);
+        if (machine->lenient && region->answers_unclocked) {
+            region_show(machine, region, true);
+            return true;
+        }
     }
+    return false;
 }
 
 bool machine_bus_read(struct machine *machine, uint32_t address, unsigned size, uint32_t *value)
@@ -486,8 +501,7 @@ bool machine_bus_read(struct machine *machine, uint32_t address, unsigned size, 
     if (region == NULL || region->size - (address - region->base) < size) {
         return false;
     }
-    if (!region->shown) {
-        region_refuse(machine, region, address);
+    if (!region->shown && !region_refuse(machine, region, address)) {
         return false;
     }
     region_accessed(region);
@@ -510,8 +524,7 @@ bool machine_bus_write(struct machine *machine, uint32_t address, unsigned size,
     if (region == NULL || region->size - (address - region->base) < size) {
         return false;
     }
-    if (!region->shown) {
-        region_refuse(machine, region, address);
+    if (!region->shown && !region_refuse(machine, region, address)) {
         return false;
     }
     if (!region->writable) {

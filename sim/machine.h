@@ -60,7 +60,8 @@ enum reset_kind {
 // One register of a device. These tables are what the firmware's header and the SVD are compared
 // with, and what the bus checks accesses against.
 struct register_info {
-    const char *name;  // as in RM0433, without the peripheral's name: "CR"
+    const char *name;  // as in RM0433, without the peripheral's name: "CR"; in a row the number
+                       // stands for "x" or, without one, at the end
     uint32_t offset;   // from the device's base
     uint32_t reset;    // value after a system reset
     uint32_t readable; // bits that exist for reading
@@ -76,6 +77,9 @@ struct register_info {
 #define ACCESS_HALF 2u
 #define ACCESS_WORD 4u
 #define ACCESS_ANY  (ACCESS_BYTE | ACCESS_HALF | ACCESS_WORD)
+// Together with sizes: reserved bits may be written with anything. For registers whose flags are
+// cleared by writing 0: ST's own drivers write the complement of the flag.
+#define ACCESS_FREE 8u
 
 // A peripheral on the bus.
 struct device {

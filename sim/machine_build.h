@@ -68,6 +68,9 @@ void machine_print_registers(const struct machine *machine, FILE *stream);
 // is a second address of the same bytes.
 void machine_map_gated_memory(struct machine *machine, const char *name, uint32_t base,
                               uint32_t size, void *memory, uint16_t gate_offset, uint8_t gate_bit);
+// The gated memory at `base` answers on silicon even while its gate is closed, against the manual:
+// with --lenient such an access is a warning and goes through.
+void machine_memory_answers_unclocked(struct machine *machine, uint32_t base);
 
 // --- A debugger's side --------------------------------------------------------------------------
 
@@ -102,6 +105,7 @@ struct memory_region {
     void *context;
     uint16_t gate_offset; // 0: always clocked
     uint8_t gate_bit;
+    bool answers_unclocked;
     uint32_t first_line_ns;
     uint32_t next_line_ns;
 };

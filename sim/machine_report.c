@@ -158,9 +158,13 @@ static void print_register(FILE *stream, const struct device *device,
     uint32_t count = info->count > 1 ? info->count : 1;
 
     for (uint32_t i = 0; i < count; i++) {
+        const char *place = count > 1 ? strchr(info->name, 'x') : NULL;
         char name[64];
 
-        if (count > 1) {
+        if (place != NULL) {
+            snprintf(name, sizeof(name), "%.*s%" PRIu32 "%s", (int)(place - info->name), info->name,
+                     i, place + 1);
+        } else if (count > 1) {
             snprintf(name, sizeof(name), "%s%" PRIu32, info->name, i);
         } else {
             snprintf(name, sizeof(name), "%s", info->name);

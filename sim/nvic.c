@@ -115,6 +115,11 @@ void nvic_send_event(struct nvic *nvic)
     nvic->event = true;
 }
 
+bool nvic_sleeps_deep(const struct nvic *nvic)
+{
+    return (nvic->scr & SCR_SLEEPDEEP) != 0;
+}
+
 bool nvic_take_sleep_on_exit(struct nvic *nvic)
 {
     bool sleep = nvic->sleep_on_exit;
@@ -517,13 +522,10 @@ static void exception_return(struct nvic *nvic, uint32_t exc_return)
     }
 }
 
-void nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail)
+static void take(struct nvic *nvic, enum cpu_exception kind, uint32_t detail)
 {
     uint32_t pc;
 
-    if (nvic->locked_up) {
-        return;
-    }
     if (kind == CPU_EXCEPTION_RETURN) {
         exception_return(nvic, detail);
         return;
@@ -568,6 +570,7 @@ void nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail)
     }
 }
 
+<<<<<<< HEAD
 // --- A debugger ---------------------------------------------------------------------------------
 
 void nvic_note_debug_event(struct nvic *nvic, uint32_t dfsr)
@@ -584,6 +587,14 @@ void nvic_update_masks(struct nvic *nvic)
 void nvic_set_debugger(struct nvic *nvic, const struct nvic_debugger *debugger)
 {
     nvic->debugger = *debugger;
+=======
+bool nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail)
+{
+    if (!nvic->locked_up) {
+        take(nvic, kind, detail);
+    }
+    return !nvic->locked_up;
+>>>>>>> main
 }
 
 // --- Creation, reset ----------------------------------------------------------------------------

@@ -62,13 +62,16 @@ bool nvic_take(struct nvic *nvic, uint32_t return_address);
 
 void nvic_irq(struct nvic *nvic, unsigned irq, bool level);
 void nvic_set_pending(struct nvic *nvic, unsigned exception, bool pending);
-void nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail);
+// False: the core has locked up.
+bool nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail);
 
 // Would WFI return: something pends that outranks what runs, PRIMASK not considered.
 bool nvic_wakes(struct nvic *nvic);
 // The event register of WFE: read and clear; SEV and exceptions set it.
 bool nvic_take_event(struct nvic *nvic);
 void nvic_send_event(struct nvic *nvic);
+// SCR.SLEEPDEEP: WFI means Stop or Standby.
+bool nvic_sleeps_deep(const struct nvic *nvic);
 // A return to thread mode with SCR.SLEEPONEXIT happened: read and clear.
 bool nvic_take_sleep_on_exit(struct nvic *nvic);
 

@@ -19,6 +19,7 @@
 #define SHCSR_USGFAULTENA (UINT32_C(1) << 18)
 
 #define SCR_SLEEPONEXIT (UINT32_C(1) << 1)
+#define SCR_SLEEPDEEP   (UINT32_C(1) << 2)
 #define SCR_SEVONPEND   (UINT32_C(1) << 4)
 
 struct nvic {

@@ -16,6 +16,11 @@
     {                                                                                              \
         name, offset, reset, readable, writable, ACCESS_WORD, 1, 4                                 \
     }
+// Flags that are cleared by writing 0, so that ones are written everywhere else.
+#define REGISTER_FLAGS(name, offset, reset, readable, writable)                                    \
+    {                                                                                              \
+        name, offset, reset, readable, writable, ACCESS_ANY | ACCESS_FREE, 1, 4                    \
+    }
 // `count` words of one shape in a row.
 #define REGISTER_ROW(name, offset, reset, readable, writable, count)                               \
     {                                                                                              \

@@ -40,3 +40,9 @@ $(BUILD)/asan/tests/model/test_machine: $(BUILD)/asan/tests/model/test_machine.o
 	$(CLANG) $(ASAN_CFLAGS) $^ -lcmocka -o $@
 
 TEST_PROGRAMS += $(BUILD)/asan/tests/model/test_machine
+
+$(BUILD)/asan/tests/model/test_virtual_board: $(BUILD)/asan/tests/model/test_virtual_board.o \
+                                              $(addprefix $(BUILD)/asan/,$(SIM_OBJECTS))
+	$(CLANG) $(ASAN_CFLAGS) $^ -lcmocka $(SIM_LIBRARIES) -o $@
+
+TEST_PROGRAMS += $(BUILD)/asan/tests/model/test_virtual_board

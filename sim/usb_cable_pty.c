@@ -26,7 +26,8 @@ static void pty_poll_fire(void *context)
     struct usb_cable *cable = context;
     struct pollfd master = {.fd = cable->master, .events = POLLIN};
 
-    if (poll(&master, 1, 0) < 0 || master.revents & POLLHUP) {
+    // Before a device is configured there is no port yet: what was written waits in the terminal.
+    if (!usb_host_configured(cable->host) || poll(&master, 1, 0) < 0 || master.revents & POLLHUP) {
         event_arm_in(cable->machine, &cable->pty_poll, POLL_NS);
         return;
     }

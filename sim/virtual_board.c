@@ -23,7 +23,8 @@
 #define MEMORIES         7u
 #define MEMORY_ALIGNMENT 4096u
 
-// The chip's volatile memories. gate_offset 0: always clocked. alias 0: none.
+// The chip's volatile memories. gate_offset 0: always clocked. alias 0: none. The D2 SRAMs of real
+// chips answer without the clock that the manual asks for, the backup SRAM does not.
 struct memory_description {
     const char *name;
     uint32_t base;
@@ -31,19 +32,20 @@ struct memory_description {
     uint32_t size;
     uint16_t gate_offset;
     uint8_t gate_bit;
+    bool answers_unclocked;
 };
 
 static const struct memory_description memories[MEMORIES] = {
-    {"ITCM", 0x00000000, 0, 0x10000, 0, 0},
-    {"DTCM", 0x20000000, 0, 0x20000, 0, 0},
-    {"AXI SRAM", 0x24000000, 0, 0x80000, 0, 0},
-    {"SRAM1", 0x30000000, 0x10000000, 0x20000, RCC_AHB2ENR, 29},
-    {"SRAM2", 0x30020000, 0x10020000, 0x20000, RCC_AHB2ENR, 30},
-    {"SRAM3", 0x30040000, 0x10040000, 0x8000, RCC_AHB2ENR, 31},
-    {"SRAM4", 0x38000000, 0, 0x10000, 0, 0},
+    {"ITCM", 0x00000000, 0, 0x10000, 0, 0, false},
+    {"DTCM", 0x20000000, 0, 0x20000, 0, 0, false},
+    {"AXI SRAM", 0x24000000, 0, 0x80000, 0, 0, false},
+    {"SRAM1", 0x30000000, 0x10000000, 0x20000, RCC_AHB2ENR, 29, true},
+    {"SRAM2", 0x30020000, 0x10020000, 0x20000, RCC_AHB2ENR, 30, true},
+    {"SRAM3", 0x30040000, 0x10040000, 0x8000, RCC_AHB2ENR, 31, true},
+    {"SRAM4", 0x38000000, 0, 0x10000, 0, 0, false},
 };
-static const struct memory_description backup_sram = {"backup SRAM", 0x38800000,  0,
-                                                      0x1000,        RCC_AHB4ENR, 28};
+static const struct memory_description backup_sram = {"backup SRAM", 0x38800000, 0,    0x1000,
+                                                      RCC_AHB4ENR,   28,         false};
 
 struct virtual_board {
     const struct board_description *description;
@@ -306,6 +308,9 @@ static void map(struct machine *machine, const struct memory_description *descri
     } else {
         machine_map_gated_memory(machine, description->name, base, description->size, memory,
                                  description->gate_offset, description->gate_bit);
+        if (description->answers_unclocked) {
+            machine_memory_answers_unclocked(machine, base);
+        }
     }
 }
 

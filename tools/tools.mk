@@ -10,6 +10,7 @@ help:
 	@echo "make test       every test, one summary line at the end"
 	@echo "make check      what CI runs: build, tidy, size limits, tests, demo, fuzzing for $(FUZZ_SECONDS) s a target"
 	@echo "make bench      what updates and starts cost, in virtual time; fails above the limits"
+	@echo "make campaign   cuts the power at every operation of the flash chip, CAMPAIGN_CUTS=10000 times"
 	@echo "make size       sizes of the images; fails above the limits"
 	@echo "make fuzz       fuzz targets, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make tidy       layout and style rules"

@@ -291,6 +291,10 @@ static int bus_map(void *context, const struct nor_command *command)
     }
     QUADSPI_FCR = FLAGS_ALL;
     QUADSPI_CR = CR_VALUE;
+    // A program finds the registers of polling as after a reset.
+    QUADSPI_PSMKR = 0;
+    QUADSPI_PSMAR = 0;
+    QUADSPI_PIR = 0;
     if (window.mode_lanes != 0) {
         QUADSPI_ABR = window.mode_bits;
     }

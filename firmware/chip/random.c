@@ -22,8 +22,22 @@ static bool word_get(uint32_t *word)
     return true;
 }
 
+// The RNG's clock is HSI48: on with the fast clocks, off as after reset.
+static bool clock_borrow(void)
+{
+    if ((RCC_CR & RCC_CR_HSI48RDY) != 0) {
+        return false;
+    }
+    RCC_CR |= RCC_CR_HSI48ON;
+    struct time_limit limit = time_limit_us(READY_LIMIT_US);
+    while ((RCC_CR & RCC_CR_HSI48RDY) == 0 && !time_limit_reached(&limit)) {
+    }
+    return true;
+}
+
 uint32_t random_word(void)
 {
+    bool borrowed = clock_borrow();
     RCC_AHB2ENR |= RCC_AHB2ENR_RNGEN;
     (void)RCC_AHB2ENR;
     RNG_CR = RNG_CR_RNGEN;
@@ -35,5 +49,8 @@ uint32_t random_word(void)
     RCC_AHB2RSTR |= RCC_AHB2RSTR_RNGRST;
     RCC_AHB2RSTR &= ~RCC_AHB2RSTR_RNGRST;
     RCC_AHB2ENR &= ~RCC_AHB2ENR_RNGEN;
+    if (borrowed) {
+        RCC_CR &= ~RCC_CR_HSI48ON;
+    }
     return word;
 }

@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 #include "firmware/chip/time.h"
 
+#include "firmware/chip/interrupt.h"
 #include "firmware/chip/registers.h"
 #include "firmware/chip/vectors.h"
 
@@ -60,5 +61,14 @@ void time_delay_us(uint32_t delay_us)
 {
     struct time_limit limit = time_limit_us(delay_us);
     while (!time_limit_reached(&limit)) {
+    }
+}
+
+void time_sleep_ms(uint32_t duration_ms)
+{
+    uint32_t since_ms = time_now_ms();
+    // The present millisecond has begun already.
+    while (time_now_ms() - since_ms <= duration_ms) {
+        interrupt_wait(interrupt_notes());
     }
 }

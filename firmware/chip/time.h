@@ -18,6 +18,9 @@ uint32_t time_now_ms(void);
 // Busy waiting, at least this long, at most 1 s. Works with interrupts masked.
 void time_delay_us(uint32_t delay_us);
 
+// Sleeps at least that long. Needs interrupts on.
+void time_sleep_ms(uint32_t duration_ms);
+
 // A limit for a wait, at most 1 s. Works with interrupts masked, if it is looked at more than once
 // a millisecond; looked at less often it is reached later, never earlier.
 struct time_limit {

@@ -20,7 +20,7 @@ enum { TURNAROUND = 6 };    // GUSBCFG.TRDT for an AHB clock of 32 MHz or more
 enum { FULL_SPEED = 3 };    // DCFG.DSPD
 enum { ALL_TX_FIFOS = 16 }; // GRSTCTL.TXFNUM
 enum { SETUP_PACKETS = 3 }; // that may come back to back
-enum { READY_LIMIT_US = 10000, DEVICE_MODE_US = 25000 };
+enum { READY_LIMIT_US = 10000, DEVICE_MODE_MS = 25 };
 
 // GRXSTSP.PKTSTS
 enum { STATUS_OUT_DATA = 2, STATUS_OUT_DONE = 3, STATUS_SETUP_DONE = 4, STATUS_SETUP_DATA = 6 };
@@ -303,7 +303,7 @@ static void core_reset(void)
     OTG_GCCFG = OTG_GCCFG_PWRDWN; // VBUS sensing off
     OTG_GUSBCFG = OTG_GUSBCFG_PHYSEL | FIELD(OTG_GUSBCFG_TRDT, TURNAROUND) |
                   FIELD(OTG_GUSBCFG_TOCAL, 7) | OTG_GUSBCFG_FDMOD;
-    time_delay_us(DEVICE_MODE_US);
+    time_sleep_ms(DEVICE_MODE_MS);
 }
 
 static void fifo_layout(void)

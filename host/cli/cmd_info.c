@@ -114,6 +114,78 @@ static void print_program(const struct cli *cli, const struct ql_board *board)
                                            : "");
 }
 
+static const char *run_state_name(uint8_t state)
+{
+    return state == QL_RUN_WRITING ? "unfinished" : state == QL_RUN_SEALED ? "sealed" : "unknown";
+}
+
+static void format_digest(const struct ql_run *run, char text[2 * QL_RUN_DIGEST_SIZE + 1])
+{
+    for (size_t i = 0; i < QL_RUN_DIGEST_SIZE; i++)
+        snprintf(text + 2 * i, 3, "%02x", run->digest[i]);
+}
+
+static void print_runs(const struct cli *cli, const struct ql_board *board)
+{
+    for (size_t i = 0; i < board->run_count; i++) {
+        const struct ql_run *run = &board->runs[i];
+        char digest[2 * QL_RUN_DIGEST_SIZE + 1];
+        format_digest(run, digest);
+        cli_say(cli, "%s0x%08X..0x%08X %s %s, SHA-256 %s...\n",
+                i == 0 ? "known             " : "                  ", run->address,
+                run->address + (run->length - 1), run_state_name(run->state),
+                run->is_program ? "program" : "data", digest);
+    }
+}
+
+static json_t *runs(const struct ql_board *board)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < board->run_count; i++) {
+        const struct ql_run *run = &board->runs[i];
+        char digest[2 * QL_RUN_DIGEST_SIZE + 1];
+        format_digest(run, digest);
+        json_array_append_new(
+            list, json_pack("{s:I, s:I, s:s, s:b, s:s}", "address", (json_int_t)run->address,
+                            "length", (json_int_t)run->length, "state", run_state_name(run->state),
+                            "program", run->is_program, "sha256_begin", digest));
+    }
+    return list;
+}
+
+static const char *lock_name(uint8_t state)
+{
+    static const char *const names[] = {
+        [QL_LOCK_OPEN] = "open", [QL_LOCK_LOCKED] = "locked", [QL_LOCK_UNLOCKED] = "unlocked"};
+    return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
+}
+
+static void print_lock(struct cli *cli, const struct ql_board *board)
+{
+    char id[QL_BOARD_ID_TEXT];
+    char issuer[QL_FINGERPRINT_TEXT];
+    ql_board_id_text(board->id, id);
+    cli_set(cli, "board_id", json_string(id));
+    cli_say(cli, "board id          %s\n", id);
+    if (!ql_board_has(board, QL_INFO_LOCK))
+        return;
+    ql_fingerprint_text(board->issuer, issuer);
+    const bool open = board->lock_state == QL_LOCK_OPEN;
+    cli_set(cli, "lock",
+            json_pack("{s:s, s:I, s:I, s:o}", "state", lock_name(board->lock_state), "permissions",
+                      (json_int_t)board->permissions, "lowest_generation",
+                      (json_int_t)board->generation, "issuer",
+                      open ? json_null() : json_string(issuer)));
+    if (open)
+        cli_say(cli, "lock              open: it asks for no key\n");
+    else if (board->permissions == 0)
+        cli_say(cli, "lock              locked by the issuer %s (keys of generation %u and up)\n",
+                issuer, board->generation);
+    else
+        cli_say(cli, "lock              unlocked, permits %s; issuer %s, generation %u and up\n",
+                cli_permissions(board->permissions), issuer, board->generation);
+}
+
 static json_t *erase_types(const struct ql_geometry *geometry)
 {
     json_t *list = json_array();
@@ -164,6 +236,7 @@ static void set_all(struct cli *cli, const struct ql_board *board)
             json_pack("{s:I, s:b, s:s, s:I}", "address", (json_int_t)board->boot_address,
                       "can_start", board->verdict == QL_STATUS_OK, "verdict",
                       ql_status_name(board->verdict), "detail", (json_int_t)board->verdict_detail));
+    cli_set(cli, "runs", runs(board));
     set_chip(cli, board);
 }
 
@@ -174,11 +247,16 @@ static int run(struct cli *cli)
     if (result != 0)
         return result;
     progress_finish(&cli->progress);
-    set_all(cli, board);
+    if (cli_may_read(cli))
+        set_all(cli, board);
     cli_say(cli, "board             %s at %s\n", board->name, cli->connection.port);
     cli_say(cli, "serial number     %s\n", board->serial);
     cli_say(cli, "bootloader        %s, protocol %u\n", board->bootloader, board->protocol);
+    print_lock(cli, board);
+    if (!cli_may_read(cli))
+        return 0;
     print_program(cli, board);
+    print_runs(cli, board);
     print_chip(cli, board);
     print_microcontroller(cli, board);
     cli_say(cli, "line              %u frames taken, %u damaged\n", board->frames_taken,
@@ -192,9 +270,13 @@ const struct cli_verb cli_info = {
     .summary = "show what is connected, and whether its program can start",
     .text = "Shows board, bootloader, flash chip, clocks, and whether the program in the chip can "
             "start; if\n"
-            "it cannot, why.",
+            "it cannot, why. Also what the bootloader keeps account of: programs that it has "
+            "verified and\n"
+            "sealed, and updates that were not finished."
+            "\nA locked board without a key tells only who it is and by whom it is locked.",
     .options = CLI_BOARD,
     .arguments_min = 0,
     .arguments_max = 0,
+    .works_locked = true,
     .run = run,
 };

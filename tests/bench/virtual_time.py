@@ -78,7 +78,7 @@ class Board:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(WALL_LIMIT_S)
-        if error is not None and kind is not BoardEnded:
+        if error is not None and kind is not BoardEnded and self.said():
             print("# the board said:", *self.said().splitlines()[-25:], sep="\n#   ")
         self.log.close()
         self.folder.cleanup()

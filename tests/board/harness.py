@@ -4,6 +4,7 @@ Every wait has a limit. Paths are relative to the repository's root, where `make
 
 SPDX-License-Identifier: MIT
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -16,6 +17,8 @@ import tempfile
 import time
 import traceback
 
+import seal
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BOARD = ROOT / "build/quadlane-board"
 TOOL = ROOT / "build/quadlane"
@@ -23,14 +26,21 @@ BOOTLOADER = ROOT / "build/firmware/h750_w25q128-flash.bin"
 BLINK = ROOT / "build/sdk/blink/blink.elf"
 FAST = ROOT / "build/sdk/fast/fast.elf"
 CONSOLE = ROOT / "build/sdk/console/console.elf"
+GUESTS = ROOT / "build/arm/tests/board/guests"
 PROGRAM_ADDRESS = 0x90100000
 
 
 class Board:
-    """A running virtual board in a folder of its own; use it in a `with`."""
+    """A running virtual board in a folder of its own; use it in a `with`.
+
+    Programs that `--load` puts into the chip are sealed, unless sealed=False.
+
+    usb: True for a socket, "lockstep" for the cable whose peer owns the time, False for none. At speed max the
+    time of a board that sleeps goes hundreds of times faster than the wall clock's.
+    """
 
     def __init__(self, *arguments, bootloader=BOOTLOADER, nor=None, usb=True, speed="max",
-                 timeout_s=1000000, uid=None):
+                 timeout_s=1000000, uid=None, sealed=True):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-test-"))
         self.usb_path = self.folder / "usb"
         self.control_path = self.folder / "control"
@@ -39,21 +49,32 @@ class Board:
         if bootloader:
             command += ["--load", f"{bootloader}@0x08000000"]
         command += ["--nor", nor or self.folder / "nor.bin"]
-        command += ["--usb", f"unix:{self.usb_path}" if usb else "none"]
+        cable = {True: "unix", "lockstep": "lockstep"}.get(usb)
+        command += ["--usb", f"{cable}:{self.usb_path}" if cable else "none"]
         command += ["--uart", f"USART1=file:{self.uart_path}"]
         command += ["--control", f"unix:{self.control_path}"]
         command += ["--speed", speed, "--timeout", str(timeout_s)]
         if uid:
             command += ["--uid", uid]
         self.command = [str(part) for part in [*command, *arguments]]
+        self.sealed = sealed
 
     def __enter__(self):
+        if self.sealed:
+            self.command += seal.seal_command(self.command, self.folder)
         self.log = open(self.folder / "log", "w+")
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=subprocess.STDOUT, cwd=ROOT)
-        wait_for(lambda: self.control_path.exists() or self.process.poll() is not None, 10,
+        wait_for(lambda: self.listens() or self.process.poll() is not None, 10,
                  "the board's control socket")
+        with contextlib.suppress(OSError):  # one that has ended already
+            self.control("stats")  # once it answers, all its sockets are there
         return self
+
+    def listens(self):
+        """A socket's file is there a moment before somebody listens on it."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(str(self.control_path)) == 0
 
     def __exit__(self, kind, error, trace):
         if self.process.poll() is None:
@@ -110,6 +131,10 @@ class Board:
                 except ValueError:
                     values[parts[0]] = parts[1]
         return values
+
+    def wait_device(self, limit_s=10):
+        """Until the USB host has configured the bootloader; its port takes connections from then on."""
+        wait_for(lambda: self.statistics()["usb_enumerations"] >= 1, limit_s, "the USB device")
 
     def tool(self, *arguments, limit_s=60, wait_s=20):
         """Runs quadlane against this board."""

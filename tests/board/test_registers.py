@@ -7,6 +7,7 @@ known to be wrong or to use another name, tests/vectors/register_deviations.txt 
 
 SPDX-License-Identifier: MIT
 """
+import fnmatch
 import re
 import subprocess
 import sys
@@ -111,12 +112,13 @@ DEVIATIONS = read_deviations()
 USED = set()
 
 
-def excused(kind, *names):
-    for name in names:
-        for pattern in (name, name.split(".")[0] + ".*"):
-            if (kind, pattern) in DEVIATIONS:
-                USED.add((kind, pattern))
-                return True
+def excused(kind, name):
+    """Both OTG cores have the same registers; `OTG` stands for them."""
+    name = re.sub(r"^OTG[12]_[HF]S(?:_[A-Z]+)?\.", "OTG.", name)
+    for known, pattern in DEVIATIONS:
+        if known == kind and fnmatch.fnmatchcase(name, pattern):
+            USED.add((known, pattern))
+            return True
     return False
 
 
@@ -137,7 +139,8 @@ def report(findings):
 
 
 def same_name(kind, ours, theirs):
-    return plain(ours).rstrip("0") == plain(theirs).rstrip("0") or excused(kind, ours, theirs)
+    """A trailing 0 is the first one of a row, which our headers name without it."""
+    return plain(ours).rstrip("0") == plain(theirs).rstrip("0") or excused(kind, ours)
 
 
 def header_findings(path):
@@ -203,7 +206,8 @@ def test_headers_against_board():
         for address, register in read_header(path).items():
             witness = board.get(address)
             if witness is None:
-                findings.append(f"{register.name} at {address:#010x}: not on the virtual board")
+                if not excused("board-absent", register.name):
+                    findings.append(f"{register.name} at {address:#010x}: not on the virtual board")
                 continue
             if not same_name("board-name", register.name, witness.name):
                 findings.append(f"{register.name} at {address:#010x}: the board calls it {witness.name}")

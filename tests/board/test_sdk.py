@@ -166,6 +166,22 @@ def test_places():
         check(line in said, f"{line!r} is not in {said!r}")
 
 
+def test_moved_parts():
+    """What has outgrown its place in a stable layout runs behind the rest of the image"""
+    with Program({"main.c": PLACES}) as program:
+        program.build()
+        end = program.symbols()["ql_image_end"]
+        text = PLACES.replace("before_main(void) { ", 'before_main(void) { printf("made %d\\n", in_itcm(30)); ')
+        text = text.replace("int in_axi[3]", "int new_axi[3] = {7, 8, 9}, new_zero[30];\nint in_axi[3]")
+        text = text.replace("    atexit(", '    printf("new %d %d\\n", sum(new_axi, 3), sum(new_zero, 30));\n    atexit(')
+        (program.folder / "main.c").write_text(text)
+        program.build()
+        check(program.symbols()["main"] >= end, "main has not moved")
+        said = run_until(program.file("elf"), "exit")
+        for line in ("made 90", "itcm 15 dtcm 6 axi 115 zeros 0", "noinit 77", "new 24 0", "after main"):
+            check(line in said, f"{line!r} is not in {said!r}")
+
+
 def test_fault():
     """A fault is reported with its registers, at its instruction"""
     said, symbols = build_and_run(FAULT, "bfar")

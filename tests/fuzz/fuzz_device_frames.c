@@ -141,9 +141,10 @@ static void start(uint8_t options)
         fake_nor_create(&fake, CHIP_SIZE);
     created = true;
     fake_nor_reset(&fake);
+    memset(fake.array + 0xF0000, 0xFF, 0x10000);
     memset(fake.array + 0x100000, options & 2 ? 0xFF : 0, 0x20000);
     memset(fake.array + 0x120000, 0xFF, CHIP_SIZE - 0x120000);
-    fake.allowed_first = 0x100000;
+    fake.allowed_first = 0xF0000;
     fake.allowed_end = CHIP_SIZE - facts.reserved_end;
     fake.absent = (options & 0x1C) == 0x1C;
     fake.erase_hangs = (options & 0x1C) == 0x18;
@@ -151,7 +152,12 @@ static void start(uint8_t options)
     fake.status[0] = (options & 0x1C) == 0x10 ? 0x1C : 0;
     nor_init(&nor, &fake.bus, fake.window);
     nor_start(&nor);
-    struct server_config config = {&facts, &nor, &sha256, ring, sizeof ring};
+    struct server_config config = {.facts = &facts,
+                                   .nor = &nor,
+                                   .sha256 = &sha256,
+                                   .policy = options & 0x20 ? NULL : &lock_policy,
+                                   .ring = ring,
+                                   .ring_size = sizeof ring};
     server_init(&server, &config);
     ql_frame_decoder_init(&decoder);
 }
@@ -178,6 +184,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         server_receive(&server, data, size);
         run(1000);
     }
+    // Nothing opens a board without a policy.
+    check((options & 0x20) == 0 ||
+              (server.update.state == QL_UPDATE_NONE && fake.erases + fake.programs == 0),
+          "a locked board has changed its chip");
     // A chip operation under way ends, well or by its limit; then the board answers.
     for (unsigned i = 0; i < 40; i++)
         run(100000);

@@ -54,6 +54,7 @@ enum guest_case {
     CASE_MPU_EXECUTE_NEVER,
     CASE_MPU_ALIGNMENT,
     CASE_WINDOW_COST,
+    CASE_WINDOW_READ,
     CASE_ORDER,
     CASE_FAULT_MASK,
     CASE_STACK_ALIGNMENT,
@@ -580,6 +581,23 @@ static void test_window_cost(void **state)
     bench_destroy(&bench);
 }
 
+// The first line costs 64 cycles; each of the others is there 32 cycles later.
+static void test_window_read(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    bench_create(&bench, CASE_WINDOW_READ);
+    core_run(bench.core, false);
+    assert_int_equal(bench.log_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        uint32_t reads = i < 3 ? 64 + 3 * 32 : 0;
+
+        assert_in_range(bench.log[i], reads, reads + 12);
+    }
+    bench_destroy(&bench);
+}
+
 // The same run takes the same number of instructions and the same virtual time.
 static void test_repeats(void **state)
 {
@@ -635,6 +653,7 @@ int main(void)
         cmocka_unit_test(test_mpu_execute_never),
         cmocka_unit_test(test_mpu_alignment),
         cmocka_unit_test(test_window_cost),
+        cmocka_unit_test(test_window_read),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -63,6 +63,7 @@ static const struct register_info registers[] = {
     {"KR", 0x08, 0, 0, 0xFFFF, ACCESS_WORD, 1, 0},
     {"DR", 0x0C, 0, 0xFFFFFFFF, 0xFFFFFFFF, ACCESS_ANY, 1, 0},
     {"ER", 0x10, 0, 0xFFFFFFFF, 0xFFFFFFFF, ACCESS_WORD, 1, 0},
+    {"FR", 0x14, 0, 0xFF, 0xFF, ACCESS_WORD | ACCESS_FREE, 1, 0},
     {"ROW", 0x20, 0, 0xFFFFFFFF, 0xFFFFFFFF, ACCESS_WORD, 3, 8},
     {0},
 };
@@ -228,7 +229,7 @@ static void test_registers(void **state)
     expect_violation(&bench, "SR written");
     machine_bus_read(bench.machine, 0x50000008, 4, &value);
     expect_violation(&bench, "KR read, but it is write-only");
-    machine_bus_read(bench.machine, 0x50000014, 4, &value);
+    machine_bus_read(bench.machine, 0x50000018, 4, &value);
     expect_violation(&bench, "no register is there");
     machine_bus_read(bench.machine, 0x50000000, 2, &value);
     expect_violation(&bench, "half-word access");
@@ -375,6 +376,22 @@ static void test_window(void **state)
     machine_destroy(bench.machine);
 }
 
+// What a program goes on with after a warning.
+static void test_reserved_bits(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    create(&bench);
+    machine_bus_write(bench.machine, 0x50000000, 4, 0xFFFFFFFF);
+    expect_violation(&bench, "reserved bits 0x7FFFFF00");
+    assert_int_equal(bench.stored, 0x800000FF); // as after reset
+    machine_bus_write(bench.machine, 0x50000014, 4, ~UINT32_C(1));
+    expect_violation(&bench, NULL); // a flag cleared by writing 0
+    assert_int_equal(bench.stored, 0xFE);
+    machine_destroy(bench.machine);
+}
+
 static void test_gated_memory(void **state)
 {
     static uint8_t ram[4096];
@@ -390,6 +407,28 @@ static void test_gated_memory(void **state)
     bench.clock_on = true;
     machine_reset_now(bench.machine, RESET_PIN); // looks at the gates again
     assert_true(machine_bus_read(bench.machine, 0x30000000, 4, &value));
+    machine_destroy(bench.machine);
+}
+
+// SRAM1 to 3 of real chips answer without the clock that the manual demands.
+static void test_memory_without_clock(void **state)
+{
+    static uint8_t ram[4096];
+    struct bench bench;
+    uint32_t value;
+
+    (void)state;
+    create(&bench);
+    bench.clock_on = false;
+    machine_map_gated_memory(bench.machine, "SRAM1", 0x30000000, sizeof(ram), ram, 0xD4, 14);
+    machine_memory_answers_unclocked(bench.machine, 0x30000000);
+    assert_false(machine_bus_write(bench.machine, 0x30000000, 4, 5));
+    expect_violation(&bench, "SRAM1: 0x30000000 accessed while its clock is off");
+    machine_set_lenient(bench.machine, true);
+    assert_true(machine_bus_write(bench.machine, 0x30000000, 4, 7));
+    expect_violation(&bench, "SRAM1: 0x30000000 accessed while its clock is off");
+    assert_true(machine_bus_read(bench.machine, 0x30000000, 4, &value));
+    assert_int_equal(value, 7);
     machine_destroy(bench.machine);
 }
 
@@ -483,6 +522,8 @@ int main(void)
         cmocka_unit_test(test_device_over_memory),
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_gated_memory),
+        cmocka_unit_test(test_memory_without_clock),
+        cmocka_unit_test(test_reserved_bits),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_stop_keeps_first),

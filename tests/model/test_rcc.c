@@ -244,13 +244,46 @@ static void test_supply_once(void **state)
     struct bench *bench = &clocks->bench;
 
     bench_set(bench, PWR + 0x18, 0xC000);
-    bench_expect_violation(bench, "before the supply was configured");
+    bench_expect_violation(bench, "before the supply was ready");
+    assert_int_equal(bench_read(bench, PWR + 0x18) & 0xC000, 0x4000); // nothing happened
     bench_change(bench, PWR + 0x0C, 7, 2);
     bench_wait_us(bench, 100);
     assert_true(bench_read(bench, PWR + 0x04) & 1u << 13);
     assert_false(bench_read(bench, PWR + 0x0C) & 4); // SCUEN: locked now
     bench_change(bench, PWR + 0x0C, 7, 1);
     bench_expect_violation(bench, "second time");
+}
+
+// As NuttX does it: the scale right behind CR3, ACTVOSRDY afterwards.
+static void test_scale_too_early(void **state)
+{
+    struct clocks *clocks = *state;
+    struct bench *bench = &clocks->bench;
+
+    bench_change(bench, PWR + 0x0C, 7, 2);
+    bench_set(bench, PWR + 0x18, 0xC000);
+    bench_expect_violation(bench, "before the supply was ready");
+    assert_int_equal(bench_read(bench, PWR + 0x18), 0xC000); // no VOSRDY yet
+    bench_wait_us(bench, 100);
+    assert_int_equal(bench_read(bench, PWR + 0x18), 0xE000);
+    assert_int_equal(pwr_voltage_scale(clocks->pwr), 1);
+    bench_expect_clean(bench);
+}
+
+static void test_backup_regulator(void **state)
+{
+    struct clocks *clocks = *state;
+    struct bench *bench = &clocks->bench;
+
+    bench_write(bench, PWR + 0x08, 0); // as it is
+    bench_expect_clean(bench);
+    bench_write(bench, PWR + 0x08, 1);
+    bench_expect_violation(bench, "BREN 1, MONEN 0 while CR1.DBP is 0");
+    assert_int_equal(bench_read(bench, PWR + 0x08), 0);
+    bench_set(bench, PWR + 0x00, 1u << 8);
+    bench_write(bench, PWR + 0x08, 1);
+    assert_int_equal(bench_read(bench, PWR + 0x08), 1u << 16 | 1);
+    bench_expect_clean(bench);
 }
 
 static void test_gates_and_resets(void **state)
@@ -356,6 +389,8 @@ int main(void)
         CLOCK_TEST(test_limits),
         CLOCK_TEST(test_overdrive_needs_scale_1),
         CLOCK_TEST(test_supply_once),
+        CLOCK_TEST(test_scale_too_early),
+        CLOCK_TEST(test_backup_regulator),
         CLOCK_TEST(test_gates_and_resets),
         CLOCK_TEST(test_backup_domain),
         CLOCK_TEST(test_reset_causes),

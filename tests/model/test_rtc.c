@@ -190,8 +190,7 @@ static void test_backup_registers(void **state)
 
     set_calendar(bench, 0x00120000, 0x00322301);
     bench_write(bench, BKP31R, 0x544C4251);
-    machine_reset_now(bench->machine, RESET_SOFTWARE);
-    bench_write(bench, APB4ENR, 1u << 16);
+    machine_reset_now(bench->machine, RESET_SOFTWARE); // RTCAPBEN is on
     assert_int_equal(bench_read(bench, BKP31R), 0x544C4251);
     assert_int_equal(bench_read(bench, TR), 0x00120000);
     bench_set(bench, PWR_CR1, 1u << 8);

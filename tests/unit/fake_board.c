@@ -363,6 +363,14 @@ static void do_info(struct fake_board *board, uint16_t tag)
     n = put_item(items, n, 9, "\0\1\x90\1", 4);
     n = put_item(items, n, 0x0A, "\1", 1);
     n = put_item(items, n, 0x0B, "\0\0\x10\x90", 4);
+    n = put_item(items, n, 5, board->status_registers, 3);
+    if (board->run_state != 0) {
+        uint8_t run[20] = {0};
+        put32(run, board->run_address);
+        put32(run + 4, board->run_length);
+        run[8] = board->run_state;
+        n = put_item(items, n, 0x14, run, sizeof run);
+    }
     answer(board, 2, tag, 0, 0, items, n);
 }
 
@@ -375,6 +383,10 @@ static void do_begin(struct fake_board *board, uint16_t tag, const uint8_t *payl
     }
     if (board->state != 1 || memcmp(payload, board->begin, 48) != 0) {
         memcpy(board->begin, payload, 60);
+        if (board->begin_count < 8) {
+            board->begins[board->begin_count].address = get32(payload + 4);
+            board->begins[board->begin_count++].owner = get32(payload + 56);
+        }
         board->id = get32(payload);
         board->state = 1;
         board->status = 0;

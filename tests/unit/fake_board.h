@@ -45,6 +45,10 @@ struct fake_board {
     bool stuck_bit;        // programming leaves a bit of the last byte at 1
     bool wrong_digest;     // END is answered OK with another run's digest
     uint64_t cancel_at_ns; // virtual time of a Ctrl-C, 0: none
+    uint8_t status_registers[3];
+    // A run that INFO tells of, if its state is not 0.
+    uint32_t run_address, run_length;
+    uint8_t run_state;
 
     // State.
     uint64_t now_ns;
@@ -56,6 +60,10 @@ struct fake_board {
     uint32_t booted_at;
     uint64_t window_peak;
     unsigned reconnects;
+    struct {
+        uint32_t address, owner;
+    } begins[8]; // the first ones that opened an update
+    unsigned begin_count;
 
     // The update.
     uint8_t begin[60];

@@ -15,6 +15,7 @@ enum {
     QE = 0x02,
     SUS = 0x80,
     PAGE = 256,
+    PROGRAMS = 0x100000,
     PROGRAM_US = 400,
     STATUS_WRITE_US = 10000,
 };
@@ -99,6 +100,11 @@ static bool is_protected(const struct fake_nor *fake, uint32_t address)
     return inside != complement;
 }
 
+static bool has_fault(const struct fake_nor *fake, uint32_t address)
+{
+    return address >= fake->fault_first && address < fake->fault_end;
+}
+
 static void erase(struct fake_nor *fake, uint8_t opcode, uint32_t address)
 {
     uint32_t size = opcode == 0x20 ? 0x1000 : opcode == 0x52 ? 0x8000 : 0x10000;
@@ -112,10 +118,10 @@ static void erase(struct fake_nor *fake, uint8_t opcode, uint32_t address)
     }
     area_check(fake, address, size);
     memset(fake->array + address, 0xFF, size);
-    if (fake->erase_leaves_bit)
+    if (fake->erase_leaves_bit && has_fault(fake, address))
         fake->array[address + size - 1] = 0x7F;
-    fake->erases++;
-    busy_start(fake, fake->erase_hangs ? NEVER : time_us);
+    *(address < PROGRAMS ? &fake->low_erases : &fake->erases) += 1;
+    busy_start(fake, fake->erase_hangs && has_fault(fake, address) ? NEVER : time_us);
 }
 
 static void program(struct fake_nor *fake, const struct nor_command *command, const uint8_t *data,
@@ -135,8 +141,10 @@ static void program(struct fake_nor *fake, const struct nor_command *command, co
     area_check(fake, address, (uint32_t)length);
     for (size_t i = 0; i < length; i++)
         fake->array[address + i] &= data[i];
-    fake->programs++;
-    busy_start(fake, fake->program_hangs ? NEVER : PROGRAM_US);
+    if (fake->program_leaves_bit && has_fault(fake, address))
+        fake->array[address + length - 1] ^= 0x10;
+    *(address < PROGRAMS ? &fake->low_programs : &fake->programs) += 1;
+    busy_start(fake, fake->program_hangs && has_fault(fake, address) ? NEVER : PROGRAM_US);
 }
 
 static void status_write(struct fake_nor *fake, unsigned first, const uint8_t *data, size_t length)
@@ -431,6 +439,8 @@ void fake_nor_reset(struct fake_nor *fake)
         .jedec_id = {0xEF, 0x40, 0x18},
         .quad_fixed = true,
         .allowed_end = size,
+        .fault_first = PROGRAMS,
+        .fault_end = size,
         .status = {0x00, QE, 0x60},
         .now_us = 5000,
     };

@@ -27,8 +27,10 @@ struct fake_nor {
     bool status_locked; // SRL: status registers cannot be written
     bool quad_fixed;    // -IQ parts: QE cannot be cleared
     bool write_enable_broken;
-    bool erase_leaves_bit; // an erase leaves one bit at 0
+    bool erase_leaves_bit;   // an erase leaves one bit at 0
+    bool program_leaves_bit; // a program leaves one bit of its last byte wrong
     bool erase_hangs, program_hangs;
+    uint32_t fault_first, fault_end;     // where the faults above are; the programs' area
     uint32_t allowed_first, allowed_end; // erase and program nowhere else
     // State.
     uint8_t status[3];
@@ -39,7 +41,9 @@ struct fake_nor {
     uint64_t now_us;
     uint64_t busy_until_us; // UINT64_MAX: for ever
     // What happened.
-    uint32_t erases, programs, status_writes, resets, maps;
+    uint32_t erases, programs;         // of the programs' area, from 1 MiB on
+    uint32_t low_erases, low_programs; // below it
+    uint32_t status_writes, resets, maps;
     uint32_t set_size;
 };
 

@@ -57,12 +57,18 @@ static const struct server_facts rig_facts = {
 
 void rig_restart(struct rig *rig)
 {
+    // As the controller's reset does. The driver knows nothing of the chip any more.
+    rig->fake.bus.poll_stop(&rig->fake);
+    rig->fake.bus.unmap(&rig->fake);
+    rig->fake.strict = false;
     nor_init(&rig->nor, &rig->fake.bus, rig->fake.window);
     nor_start(&rig->nor);
     struct server_config config = {
         .facts = &rig->facts,
         .nor = &rig->nor,
         .sha256 = &rig->sha256,
+        .policy = rig->policy,
+        .lock_memory = &rig->lock_memory,
         .ring = rig->ring,
         .ring_size = RING_SIZE,
     };
@@ -77,8 +83,9 @@ void rig_create(struct rig *rig, uint32_t size)
     memset(rig, 0, sizeof *rig);
     fake_nor_create(&rig->fake, size);
     rig->ring = malloc(RING_SIZE);
-    rig->fake.allowed_first = 0x100000;
+    rig->fake.allowed_first = 0xF0000; // the log of records, then the programs
     rig->facts = rig_facts;
+    rig->policy = &lock_policy;
     rig->sha256 = (struct sha256_service){NULL, hash_begin, hash_update, hash_finish};
     rig->packet = 64;
     rig_restart(rig);

@@ -102,8 +102,12 @@ static void each_reason_to_stay(void **state)
     facts.chip_usable = false;
     expect_decision(facts, BOOT_STAY, 5);
     facts = good();
-    facts.update_unfinished = true;
+    facts.program.status = QL_STATUS_INCOMPLETE;
     expect_decision(facts, BOOT_STAY, 7);
+    facts.program.status = QL_STATUS_NOT_SEALED;
+    expect_decision(facts, BOOT_STAY, 8);
+    facts.program.status = QL_STATUS_CHANGED;
+    expect_decision(facts, BOOT_STAY, 8);
 }
 
 static void nobody_configures_in_500_ms(void **state)

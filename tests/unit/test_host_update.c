@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -347,6 +348,15 @@ static void test_wrong_content_is_found(void **state)
     assert_int_equal(flash(board, &image, true), -QL_VERIFY);
     assert_int_equal(failure.board_status, 16);
     assert_non_null(strstr(failure.sentence, "0x90100000"));
+    // The board has no copy of what was sent; the tool looks where the difference is.
+    const uint8_t *wanted = image.extents[0].data, *held = board->chip + 0x100000;
+    uint32_t at = 0;
+    while (held[at] == wanted[at])
+        at++;
+    char words[64];
+    snprintf(words, sizeof words, "first at 0x%08X, where the chip holds %02X and not %02X",
+             ADDRESS + at, held[at], wanted[at]);
+    assert_non_null(strstr(failure.sentence, words));
     fake_destroy(board);
     ql_image_free(&image);
 }
@@ -362,6 +372,89 @@ static void test_wrong_digest_is_found(void **state)
     assert_int_equal(flash(board, &image, true), -QL_VERIFY);
     fake_destroy(board);
     ql_image_free(&image);
+}
+
+static void test_protection_is_explained(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t status_registers[3];
+        const char *hint;
+    } cases[] = {
+        {{0x1C, 0x03, 0x60}, "until its power is taken away, or for good (SRL): SR1 1C, SR2 03"},
+        {{0x9C, 0x02, 0x60}, "while its /WP pin is low (SRP): SR1 9C, SR2 02, SR3 60"},
+        {{0x1C, 0x02, 0x60}, "bits that cannot be cleared: SR1 1C"}};
+    for (unsigned i = 0; i < 3; i++) {
+        struct fake_board *board = fake_create();
+        struct ql_image image;
+        make_program(&image, 20000, 16);
+        fill_with_old(board);
+        memcpy(board->status_registers, cases[i].status_registers, 3);
+        board->fail_address = ADDRESS;
+        board->fail_status = 13;
+        assert_int_equal(flash(board, &image, true), -QL_CHIP_FAILED);
+        assert_non_null(strstr(failure.sentence, "write-protected at 0x90100000"));
+        assert_non_null(strstr(failure.hint, cases[i].hint));
+        ql_image_free(&image);
+        fake_destroy(board);
+    }
+}
+
+// Where an update was cut short, what looks blank is erased before it is written.
+static void test_unfinished_places_are_erased(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t address, length;
+        uint8_t state;
+        unsigned erases;
+    } cases[] = {{ADDRESS + 0x4000, 0x1000, 1, 1},   {ADDRESS + 0x4FFF, 1, 1, 1},
+                 {ADDRESS - 0x1000, 0x1001, 1, 1},   {ADDRESS, 0x5000, 2, 0},
+                 {ADDRESS + 0x5000, 0x10000, 1, 0},  {ADDRESS - 0x1000, 0x1000, 1, 0},
+                 {ADDRESS + 0x5000, 0xFFFFFFF, 1, 0}};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake_board *board = fake_create();
+        struct ql_image image;
+        make_program(&image, 20000, 17); // five sectors
+        board->run_address = cases[i].address;
+        board->run_length = cases[i].length;
+        board->run_state = cases[i].state;
+        assert_int_equal(flash(board, &image, false), 0);
+        assert_int_equal(board->kinds[0x40] > 0, cases[i].erases);
+        assert_chip_holds(board, &image);
+        ql_image_free(&image);
+        fake_destroy(board);
+    }
+}
+
+// A board that was reset in the middle knows then that its update is unfinished.
+static enum fake_fate reset_fate(struct fake_board *board, enum fake_direction direction,
+                                 unsigned number, const uint8_t *body, size_t length)
+{
+    (void)body;
+    (void)length;
+    if (direction != TO_BOARD || number != 6)
+        return PASS;
+    board->run_address = ADDRESS;
+    board->run_length = 20000;
+    board->run_state = 1;
+    return UNPLUG;
+}
+
+static void test_runs_are_asked_for_again_after_a_reset(void **state)
+{
+    (void)state;
+    struct fake_board *board = fake_create();
+    struct ql_image image;
+    make_program(&image, 20000, 18);
+    board->fate = reset_fate;
+    board->comes_back = board->resets_when_out = true;
+    assert_int_equal(flash(board, &image, false), 0);
+    assert_int_equal(result.restarts, 1);
+    assert_true(board->kinds[0x40] > 0);
+    assert_chip_holds(board, &image);
+    ql_image_free(&image);
+    fake_destroy(board);
 }
 
 static void test_failed_operation(void **state)
@@ -443,6 +536,19 @@ static void test_several_extents_program_last(void **state)
     assert_chip_holds(board, &image);
     assert_memory_equal(board->begin + 4, "\x00\x00\x10\x90", 4); // the last BEGIN's address
     assert_int_equal(board->kinds[0x10], 2);
+    // The data belong to the program: their update unseals it.
+    assert_int_equal(board->begins[0].address, 0x90800000);
+    assert_int_equal(board->begins[0].owner, ADDRESS);
+    assert_int_equal(board->begins[1].owner, 0);
+    // Nothing changed: both are verified all the same, so that the program gets sealed again.
+    assert_int_equal(flash(board, &image, false), 0);
+    assert_int_equal(board->kinds[0x10], 4);
+    assert_int_equal(board->kinds[0x11], 4);
+    // Data that are no program's belong to nobody.
+    const struct ql_flash_options options = {.name = "test"};
+    assert_int_equal(ql_flash(&connection, &image, &options, &result, &failure), 0);
+    assert_int_equal(board->begins[4].owner, 0);
+    assert_int_equal(board->begins[5].owner, 0);
     fake_destroy(board);
     ql_image_free(&image);
 }
@@ -581,6 +687,9 @@ int main(void)
         cmocka_unit_test(test_foreign_device),
         cmocka_unit_test(test_wrong_content_is_found),
         cmocka_unit_test(test_wrong_digest_is_found),
+        cmocka_unit_test(test_protection_is_explained),
+        cmocka_unit_test(test_unfinished_places_are_erased),
+        cmocka_unit_test(test_runs_are_asked_for_again_after_a_reset),
         cmocka_unit_test(test_failed_operation),
         cmocka_unit_test(test_refused_begin),
         cmocka_unit_test(test_interrupted),

@@ -159,6 +159,31 @@ static void test_blank_needs_no_erase(void **state)
     ql_plan_free(&plan);
 }
 
+// An update was cut short there: what looks blank may not stay so.
+static void test_blank_but_unfinished_is_erased(void **state)
+{
+    (void)state;
+    start();
+    memset(held, 0xFF, sizeof held);
+    memcpy(held + 4096, wanted + 4096, 4096);
+    for (unsigned i = 0; i < SECTORS; i++)
+        ql_sector_digest(held + 4096 * i, 4096, digests[i]);
+    const struct ql_plan_request request = {
+        .address = BASE,
+        .data = wanted,
+        .size = 65536,
+        .digests = (const uint8_t(*)[16])digests,
+        .unfinished = true,
+        .write_max = 4096,
+    };
+    assert_int_equal(ql_plan_make(&plan, &geometry, &request, NULL), 0);
+    // All but one sector: the whole block is cheapest, that one is written again.
+    assert_int_equal(count(QL_KIND_ERASE, 65536), 1);
+    assert_int_equal(plan.sectors_unchanged, 1);
+    carry_out(BASE, 65536);
+    ql_plan_free(&plan);
+}
+
 static void test_blank_pages_are_not_written(void **state)
 {
     (void)state;
@@ -206,8 +231,23 @@ static void test_vector_table_comes_last(void **state)
     start();
     change(5);
     assert_int_equal(make(BASE, 65536, true, true), 0);
-    assert_int_equal(plan.operations[plan.count - 1].address, BASE + 5 * 4096);
+    for (size_t i = 0; i < plan.count; i++)
+        assert_in_range(plan.operations[i].address, BASE + 5 * 4096, BASE + 6 * 4096 - 1);
     carry_out(BASE, 65536);
+    ql_plan_free(&plan);
+}
+
+// A blank chip gets to work as soon as a page has arrived.
+static void test_first_writes_are_short(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {256, 512, 1024, 2048, 4096, 4096};
+    start();
+    memset(held, 0xFF, sizeof held);
+    assert_int_equal(make(BASE, sizeof wanted, true, false), 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        assert_int_equal(plan.operations[i].size, sizes[i]);
+    carry_out(BASE, sizeof wanted);
     ql_plan_free(&plan);
 }
 
@@ -270,8 +310,10 @@ int main(void)
         cmocka_unit_test(test_nothing_to_do),
         cmocka_unit_test(test_cheapest_set_of_erases),
         cmocka_unit_test(test_blank_needs_no_erase),
+        cmocka_unit_test(test_blank_but_unfinished_is_erased),
         cmocka_unit_test(test_blank_pages_are_not_written),
         cmocka_unit_test(test_vector_table_comes_last),
+        cmocka_unit_test(test_first_writes_are_short),
         cmocka_unit_test(test_tail_of_last_sector),
         cmocka_unit_test(test_random_changes),
         cmocka_unit_test(test_chip_without_small_erases),

@@ -36,7 +36,7 @@ static int setup(void **state)
 {
     (void)state;
     fake_nor_reset(&rig.fake);
-    rig.fake.allowed_first = 0x100000;
+    rig.fake.allowed_first = 0xF0000;
     memset(rig.fake.array, 0xFF, 0x200000);
     rig.facts.stay_reason = QL_STAY_BLANK;
     rig_restart(&rig);
@@ -66,7 +66,7 @@ static void the_session_of_the_vectors(void **state)
     rig_run_ms(&rig, 1);
     rig_expect_vector(&rig, "progress_written");
     rig_receive_vector(&rig, "end_request");
-    rig_run(&rig);
+    rig_run_ms(&rig, 1); // a page for the record
     // PROGRESS for the verifying state may come before; the last one says complete.
     struct ql_frame frame = rig_next(&rig);
     assert_int_equal(frame.kind, 0xC0);
@@ -307,11 +307,11 @@ static void every_wrong_length_is_a_bad_request(void **state)
     (void)state;
     static const struct {
         uint8_t kind, size;
-    } requests[] = {{1, 8}, {2, 0}, {3, 0},     {4, 8},    {5, 8},   {6, 8},
-                    {7, 8}, {8, 4}, {0x10, 60}, {0x11, 8}, {0x12, 4}};
+    } requests[] = {{1, 8},  {2, 0}, {3, 0}, {4, 8},     {5, 8},    {6, 8},
+                    {9, 84}, {7, 8}, {8, 4}, {0x10, 60}, {0x11, 8}, {0x12, 4}};
     static const uint8_t payload[4112];
     for (unsigned i = 0; i < sizeof requests / sizeof requests[0]; i++) {
-        static const size_t lengths[] = {0, 1, 3, 4, 7, 8, 9, 59, 60, 61, 4112};
+        static const size_t lengths[] = {0, 1, 3, 4, 7, 8, 9, 59, 60, 61, 83, 84, 85, 4112};
         for (unsigned j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
             uint32_t size = requests[i].size;
             if (lengths[j] == size)
@@ -326,7 +326,7 @@ static void every_wrong_length_is_a_bad_request(void **state)
 static void every_unknown_kind_is_answered_or_counted(void **state)
 {
     (void)state;
-    static const uint8_t known[] = {1, 2, 3, 4, 5, 6, 7, 8, 0x10, 0x11, 0x12};
+    static const uint8_t known[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12};
     for (unsigned kind = 0; kind < 256; kind++) {
         if (memchr(known, (int)kind, sizeof known))
             continue;
@@ -401,9 +401,11 @@ static void what_boot_refuses(void **state)
     ql_store_u32(rig.fake.array + 0x100004, 0x08000401);
     assert_int_equal(request_pair(0x07, AT, 0, NULL), 9);
     assert_int_equal(server_action(&rig.server).kind, SERVER_ACT_NOT);
+    // Right so far, but nobody has sealed it.
     ql_store_u32(rig.fake.array + 0x100004, 0x90FFFFFF);
-    assert_int_equal(request_pair(0x07, AT, 0, NULL), 0);
-    assert_int_equal(server_action(&rig.server).kind, SERVER_ACT_BOOT);
+    assert_int_equal(request_pair(0x07, AT, 0, &answer), 21);
+    assert_int_equal(rig_word(&answer, 4), AT);
+    assert_int_equal(server_action(&rig.server).kind, SERVER_ACT_NOT);
 }
 
 static void what_an_unfinished_update_left_is_not_started(void **state)
@@ -418,7 +420,7 @@ static void what_an_unfinished_update_left_is_not_started(void **state)
     assert_int_equal(rig_request(&rig, 0x12, id, 4, NULL), 0);
     struct ql_frame answer;
     assert_int_equal(request_pair(0x07, 0, 0, &answer), 17);
-    assert_int_equal(rig_word(&answer, 4), 1);
+    assert_int_equal(rig_word(&answer, 4), AT);
     assert_int_equal(rig_begin(&rig, 6, AT, program, 512, 1), 0);
     rig_write(&rig, 6, 0, AT, program, 512);
     assert_int_equal(rig_end(&rig, 6, 1, 1000), 0);

@@ -35,11 +35,8 @@ int main(void);
 static struct nor nor;
 static struct server server;
 static struct server_facts facts;
+static struct lock_memory lock_memory __attribute__((section(".noinit"), used));
 static uint8_t ring[RING_SIZE] __attribute__((section(".noinit.ring"))); // needs no zeros
-
-// Whether the default program is half-written, kept over resets, not over a loss of power.
-#define UNFINISHED_MARK 0x4E494648u
-static volatile uint32_t unfinished __attribute__((section(".noinit"), used));
 
 static bool signal_read(const struct board_signal *signal)
 {
@@ -110,6 +107,8 @@ static void server_start(void)
         .facts = &facts,
         .nor = &nor,
         .sha256 = &sha256,
+        .policy = &lock_policy,
+        .lock_memory = &lock_memory,
         .ring = ring,
         .ring_size = sizeof ring,
     };
@@ -152,6 +151,7 @@ static void usb_start(void)
     facts.cpu_hz = clock_cpu_hz();
     facts.quadspi_hz = qspi_clock_hz();
     facts.session = random_word();
+    lock_identify(&server.lock); // while nothing else hashes
     usb_device_start(usb_identity(board.name, facts.uid));
 }
 
@@ -164,19 +164,31 @@ static void usb_stop(void)
     }
 }
 
+// Another host may be there now: what the one before has begun, and its key, count no more.
+static bool line_has_changed(void)
+{
+    static uint32_t generation;
+    if (usb_device_generation() == generation) {
+        return false;
+    }
+    generation = usb_device_generation();
+    server_line_reset(&server);
+    return true;
+}
+
 // Bytes from the host, work, bytes to the host. Returns whether there is more to do at once.
 static bool serve_once(void)
 {
-    static uint32_t generation;
     uint8_t bytes[256];
     size_t length, room;
 
-    if (usb_device_generation() != generation) {
-        generation = usb_device_generation();
-        server_line_reset(&server);
-    }
+    (void)line_has_changed();
     while ((length = cdc_read(bytes, sizeof bytes)) > 0) {
-        server_receive(&server, bytes, length);
+        // Looked at behind the reading, so that no byte of a new host passes for the old one's;
+        // these bytes may be either's, and whoever sent them sends them again.
+        if (!line_has_changed()) {
+            server_receive(&server, bytes, length);
+        }
     }
     bool more = server_run(&server);
     while ((room = cdc_room()) > 0 &&
@@ -187,26 +199,13 @@ static bool serve_once(void)
     return more;
 }
 
-static void unfinished_note(void)
-{
-    const struct update *update = &server.update;
-    if (facts.boot_address < update->address ||
-        facts.boot_address - update->address >= update->length) {
-        return;
-    }
-    if (update->state == QL_UPDATE_COMPLETE) {
-        unfinished = 0;
-    } else if (update->erased != 0 || update->programmed != 0) {
-        unfinished = UNFINISHED_MARK;
-    }
-}
-
 static unsigned led_flashes(bool panicked)
 {
     switch (facts.stay_reason) {
     case QL_STAY_BAD_VECTORS:
     case QL_STAY_CHIP_ABSENT:
     case QL_STAY_UNFINISHED:
+    case QL_STAY_NOT_SEALED:
         return facts.stay_reason;
     default:
         return panicked ? INDICATOR_PANIC : 0;
@@ -230,9 +229,48 @@ static void act(const struct server_action *action)
     }
 }
 
-static _Noreturn void serve(enum boot_action offer)
-{
+// While a host may still come, the whole program is hashed; it starts when nobody came and it is
+// unchanged.
+struct offer {
+    bool open;
     struct boot_window window;
+    bool check_begun, check_done;
+    struct outcome check;
+};
+
+static void offer_end(struct offer *offer, enum ql_stay_reason reason)
+{
+    offer->open = false;
+    facts.stay_reason = reason;
+}
+
+// Returns whether there is more to do at once.
+static bool offer_step(struct offer *offer)
+{
+    enum boot_window_state state = boot_window_step(
+        &offer->window, time_now_ms(), usb_device_is_configured(), server_frames_taken(&server));
+    if (state == BOOT_WINDOW_STAY) {
+        offer_end(offer, QL_STAY_HOST);
+        return false;
+    }
+    if (!offer->check_begun) {
+        offer->check_begun = true;
+        offer->check = server_check_begin(&server, facts.boot_address);
+        offer->check_done = offer->check.status != QL_STATUS_OK;
+    } else if (!offer->check_done) {
+        offer->check_done = server_check_run(&server, facts.boot_address, &offer->check);
+    } else if (offer->check.status != QL_STATUS_OK) {
+        offer_end(offer, QL_STAY_NOT_SEALED);
+    } else if (state == BOOT_WINDOW_START) {
+        usb_stop();
+        program_start(facts.boot_address);
+    }
+    return offer->open && !offer->check_done;
+}
+
+static _Noreturn void serve(bool offered)
+{
+    struct offer offer = {.open = offered};
     bool panicked = panic_last().reason != PANIC_NONE;
 
     panic_acknowledge();
@@ -240,31 +278,21 @@ static _Noreturn void serve(enum boot_action offer)
         gpio_output(board.led.pin, board.led.active_low);
     }
     usb_start();
-    boot_window_open(&window, time_now_ms());
+    boot_window_open(&offer.window, time_now_ms());
     for (;;) {
         uint32_t notes = interrupt_notes();
-        usb_device_plug(usb_power());
+        // Without a chance to start a program there is nothing to lose by connecting: a board whose
+        // VBUS line is not wired as its struct says must stay reachable.
+        usb_device_plug(!offer.open || usb_power());
         bool more = serve_once();
-        unfinished_note();
         led_set(
             indicator_is_lit(time_now_ms(), update_is_open(&server.update), led_flashes(panicked)));
         struct server_action action = server_action(&server);
         if (action.kind != SERVER_ACT_NOT) {
             act(&action);
         }
-        if (offer == BOOT_OFFER) {
-            switch (boot_window_step(&window, time_now_ms(), usb_device_is_configured(),
-                                     server_frames_taken(&server))) {
-            case BOOT_WINDOW_START:
-                usb_stop();
-                program_start(facts.boot_address);
-            case BOOT_WINDOW_STAY:
-                offer = BOOT_STAY;
-                facts.stay_reason = QL_STAY_HOST;
-                break;
-            case BOOT_WINDOW_OPEN:
-                break;
-            }
+        if (offer.open && offer_step(&offer)) {
+            more = true;
         }
         if (!more) {
             interrupt_wait(notes);
@@ -285,14 +313,13 @@ int main(void)
         .stay_requested = reset_stay_request_take(),
         .button_held = signal_read(&board.button),
         .chip_usable = chip_usable,
-        .update_unfinished = unfinished == UNFINISHED_MARK,
         .usb_power = usb_power(),
-        .program = server_program_check(&server, facts.boot_address),
+        .program = server_start_check(&server, facts.boot_address, random_word()),
     };
     struct boot_decision decision = boot_decide(&boot_facts);
     if (decision.action == BOOT_START) {
         program_start(facts.boot_address);
     }
     facts.stay_reason = decision.reason;
-    serve(decision.action);
+    serve(decision.action == BOOT_OFFER);
 }

@@ -4,7 +4,7 @@
 //     board.milliseconds()         since the program's start
 //     board.heap()                 bytes of the C heap in use, and its whole size
 //     board.bootloader()           resets into the bootloader
-//     board.main, board.image_size, board.cpu_hz, board.led(on)
+//     board.main, board.program_size, board.cpu_hz, board.led(on)
 //
 // SPDX-License-Identifier: MIT
 #include <malloc.h>
@@ -79,7 +79,7 @@ int luaopen_board(lua_State *lua)
 
     luaL_newlib(lua, functions);
     number_set(lua, "main", (lua_Integer)((uintptr_t)main & ~(uintptr_t)1));
-    number_set(lua, "image_size", ql_image_end - ql_image_start);
+    number_set(lua, "program_size", (lua_Integer)(uintptr_t)ql_image_used);
     number_set(lua, "cpu_hz", (lua_Integer)SystemCoreClock);
     return 1;
 }

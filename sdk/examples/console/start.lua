@@ -9,8 +9,8 @@ local function printf(...)
     io.write(string.format(...))
 end
 
-printf("\nconsole: %d bytes of program in the external chip, main at 0x%08x\n",
-    board.image_size, board.main)
+printf("\nconsole: %d KiB of code and data in the external chip, main at 0x%08x\n",
+    board.program_size // 1024, board.main)
 printf("console: %s, SQLite %s, mbedTLS %s, CPU at %d MHz\n",
     _VERSION, sqlite.version, mbedtls.version, board.cpu_hz // 1000000)
 

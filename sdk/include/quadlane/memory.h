@@ -40,6 +40,8 @@
 
 // Ends of things, from the linker script, for programs and debuggers.
 extern char ql_image_start[], ql_image_end[]; // what is flashed, in the chip
+extern char ql_image_used[];                  // its code and data without gaps; the "address" is
+                                              // the size in bytes, in whole KiB
 extern char ql_itcm_start[], ql_itcm_end[];   // QL_ITCM
 extern char ql_dtcm_start[], ql_dtcm_end[];   // QL_DTCM
 extern char ql_heap_start[], ql_heap_end[];   // malloc's

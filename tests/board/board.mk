@@ -1,0 +1,25 @@
+# Guest programs of the system tests. Each is linked to run from the chip; `state` also to run from the
+# internal flash, where it finds the world as a reset leaves it, and `crash` from RAM.
+GUESTS      := $(patsubst tests/board/guests/%.c,%,$(wildcard tests/board/guests/*.c))
+GUEST_FILES := $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.elf) \
+               $(addprefix $(BUILD)/arm/tests/board/guests/,state-flash.elf crash-ram.elf)
+
+$(BUILD)/arm/tests/board/guests/%-flash.elf: GUEST_ADDRESS := 0x08000000
+$(BUILD)/arm/tests/board/guests/%-ram.elf: GUEST_ADDRESS := 0x24000000
+$(BUILD)/arm/tests/board/guests/%.elf: GUEST_ADDRESS := 0x90100000
+
+GUEST_LINK = $(ARM)gcc $(ARM_CPU) -nostdlib -nostartfiles -Wl,--defsym=GUEST_ADDRESS=$(GUEST_ADDRESS) \
+             -T tests/board/guests/guest.ld $(filter %.o,$^) -lgcc -o $@
+
+$(BUILD)/arm/tests/board/guests/%-flash.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
+	$(GUEST_LINK)
+
+$(BUILD)/arm/tests/board/guests/%-ram.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
+	$(GUEST_LINK)
+
+$(BUILD)/arm/tests/board/guests/%.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
+	$(GUEST_LINK)
+
+.SECONDARY: $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.o)
+
+TEST_FILES += $(GUEST_FILES)
