@@ -298,19 +298,16 @@ static void reset(void *context, enum reset_kind kind)
     core->faults = 0;
     core->reset_ns = machine_now_ns(core->machine);
     core->program_started_ns = 0;
-<<<<<<< HEAD
-    core->boot_stack = stack;
-    core->boot_entry = entry;
     debug_reset(core->debug, kind == RESET_POWER_ON);
-=======
     if (stack == UINT32_MAX && entry == UINT32_MAX) {
         fprintf(stderr,
                 "quadlane-board: nothing to run: the vector table at 0x%08" PRIX32
                 " is blank; --load puts a program there\n",
                 table);
-        machine_stop(core->machine, MACHINE_EXIT_LOCKUP);
+        if (!debug_halted(core->debug) && !debug_locked_up(core->debug)) {
+            machine_stop(core->machine, MACHINE_EXIT_LOCKUP);
+        }
     }
->>>>>>> main
 }
 
 static void mpu_changed(void *context)

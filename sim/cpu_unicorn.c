@@ -89,11 +89,8 @@ struct cpu {
     bool running;
     bool in_access;      // inside a callback of uc_mmio_map
     bool left;           // boundary asked to leave
-<<<<<<< HEAD
     uint32_t left_pc;    // before this instruction
-=======
-    bool locked_up; // the last exception could not be taken
->>>>>>> main
+    bool locked_up;      // the last exception could not be taken
     bool late_bus_error; // a bus error whose instruction cannot be found
     bool bus_error;      // an exact bus error is on its way to the INTR hook
     uint32_t bus_error_address;
@@ -494,10 +491,7 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
 static void leave_at(struct cpu *cpu, uint32_t pc)
 {
     cpu->left = true;
-<<<<<<< HEAD
     cpu->left_pc = pc;
-    uc_emu_stop(cpu->uc);
-=======
     if (cpu->running) {
         uc_emu_stop(cpu->uc);
     }
@@ -507,9 +501,8 @@ static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
 {
     if (!cpu->events.exception(cpu->events.context, kind, detail)) {
         cpu->locked_up = true;
-        leave(cpu);
+        leave_at(cpu, read_register(cpu, UC_ARM_REG_PC));
     }
->>>>>>> main
 }
 
 // True: the block does not run now.
@@ -617,12 +610,6 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
 
 // --- Exceptions ---------------------------------------------------------------------------------
 
-<<<<<<< HEAD
-static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
-{
-    cpu->events.exception(cpu->events.context, kind, detail);
-}
-
 // A BKPT, the program's or a patch. True: the program stops before it.
 static bool stops_at_bkpt(struct cpu *cpu, uint32_t pc)
 {
@@ -642,8 +629,6 @@ static bool stops_at_bkpt(struct cpu *cpu, uint32_t pc)
     return true;
 }
 
-=======
->>>>>>> main
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
 {
     struct cpu *cpu = user;
@@ -1059,12 +1044,7 @@ static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
     cpu->invalid = false;
     *exit = CPU_EXIT_LEFT;
     if (cpu->left) {
-<<<<<<< HEAD
-        cpu->left = false;
-        return after_leaving(cpu, exit);
-=======
-        return !cpu->remap || cpu->locked_up;
->>>>>>> main
+        return after_leaving(cpu, exit) || cpu->locked_up;
     }
     if (invalid) {
         return invalid_instruction(cpu, pc, exit) || cpu->locked_up;
@@ -1098,12 +1078,9 @@ static enum cpu_exit run(struct cpu *cpu, enum run_mode mode)
         uc_err error;
 
         apply_mappings(cpu);
-<<<<<<< HEAD
         patch_as_needed(cpu);
-=======
         cpu->left = false;
         cpu->locked_up = false;
->>>>>>> main
         cpu->running = true;
         error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
         cpu->running = false;

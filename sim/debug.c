@@ -55,6 +55,7 @@ struct debug {
     uint32_t control; // C_ bits
     bool halted;
     bool locked_up;
+    bool expected; // a debugger may come
     bool was_reset;
     bool kept;        // over power cycles: a debugger without a debug port
     bool reset_halts; // the next reset, whatever DEMCR says
@@ -148,7 +149,7 @@ void debug_stepped(struct debug *debug)
 
 bool debug_locked_up(struct debug *debug)
 {
-    debug->locked_up = debug_attached(debug);
+    debug->locked_up = debug->expected || debug_attached(debug);
     return debug->locked_up;
 }
 
@@ -210,6 +211,11 @@ static uint32_t control_read(struct debug *debug)
     debug->was_reset = false;
     debug->retired = *cpu_instructions(debug->cpu);
     return value;
+}
+
+void debug_expect(struct debug *debug)
+{
+    debug->expected = true;
 }
 
 void debug_attach(struct debug *debug, bool attached)

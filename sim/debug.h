@@ -46,7 +46,7 @@ void debug_stepped(struct debug *debug);
 void debug_event(struct debug *debug, uint32_t dfsr); // halts, if a debugger is there
 void debug_watch_hit(struct debug *debug);
 void debug_exception_entered(struct debug *debug, unsigned exception, uint32_t cfsr);
-bool debug_locked_up(struct debug *debug); // true: a debugger takes care
+bool debug_locked_up(struct debug *debug); // true: it is left for a debugger to look at
 
 // --- Debuggers
 // ------------------------------------------------------------------------------------
@@ -58,6 +58,8 @@ bool debug_write(struct debug *debug, uint32_t address, unsigned size, uint32_t 
 size_t debug_read_memory(struct debug *debug, uint32_t address, void *data, size_t size);
 size_t debug_write_memory(struct debug *debug, uint32_t address, const void *data, size_t size);
 
+// There is a port that a debugger may come to: a locked-up or blank board does not end.
+void debug_expect(struct debug *debug);
 void debug_attach(struct debug *debug, bool attached);
 void debug_halt(struct debug *debug);
 void debug_resume(struct debug *debug);

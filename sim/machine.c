@@ -480,7 +480,7 @@ static bool region_refuse(struct machine *machine, struct memory_region *region,
                           "0x%08" PRIX32 " accessed while its clock is off "
                           "(RCC register at offset 0x%02X, bit %u is 0)",
                           address, region->gate_offset, region->gate_bit);
-        if (machine->lenient && region->answers_unclocked) {
+        if (machine->lenient && region->answers_unclocked && !machine->debugger) {
             region_show(machine, region, true);
             return true;
         }

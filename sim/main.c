@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/control.h"
 #include "sim/core.h"
+#include "sim/debug.h"
 #include "sim/gdb_server.h"
 #include "sim/h750_usart.h"
 #include "sim/options.h"
@@ -208,6 +209,9 @@ static bool open_probes(struct session *session)
     struct debug *debug = core_debug(virtual_board_core(session->board));
     char error[512];
 
+    if (options->stlink != NULL || options->jtag != NULL || options->gdb != NULL) {
+        debug_expect(debug);
+    }
     if (options->stlink != NULL) {
         session->stlink =
             probe_stlink_create(session->machine, debug, options->stlink, error, sizeof(error));

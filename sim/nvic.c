@@ -570,7 +570,14 @@ static void take(struct nvic *nvic, enum cpu_exception kind, uint32_t detail)
     }
 }
 
-<<<<<<< HEAD
+bool nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail)
+{
+    if (!nvic->locked_up) {
+        take(nvic, kind, detail);
+    }
+    return !nvic->locked_up;
+}
+
 // --- A debugger ---------------------------------------------------------------------------------
 
 void nvic_note_debug_event(struct nvic *nvic, uint32_t dfsr)
@@ -587,14 +594,6 @@ void nvic_update_masks(struct nvic *nvic)
 void nvic_set_debugger(struct nvic *nvic, const struct nvic_debugger *debugger)
 {
     nvic->debugger = *debugger;
-=======
-bool nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail)
-{
-    if (!nvic->locked_up) {
-        take(nvic, kind, detail);
-    }
-    return !nvic->locked_up;
->>>>>>> main
 }
 
 // --- Creation, reset ----------------------------------------------------------------------------
