@@ -82,7 +82,7 @@ static enum cpu_continue boundary(void *context, uint32_t address)
     if (clock->cycles >= clock->deadline_cycles) {
         machine_due(core->machine);
     }
-    if (core->leave || clock->cycles >= clock->deadline_cycles ||
+    if (core->leave || debug_halted(core->debug) || clock->cycles >= clock->deadline_cycles ||
         machine_stopped(core->machine, NULL) || machine_reset_asked(core->machine, NULL)) {
         clock->attention = true;
         return CPU_LEAVE;
@@ -92,7 +92,7 @@ static enum cpu_continue boundary(void *context, uint32_t address)
         clock->attention = true;
         return CPU_LEAVE;
     }
-    if (nvic_take(core->nvic, address)) {
+    if (!debug_masks_interrupts(core->debug) && nvic_take(core->nvic, address)) {
         return CPU_REDIRECTED;
     }
     // Events may have asked for something again; a pending exception that is masked only by
@@ -167,6 +167,17 @@ static void send_event(void *context)
     struct core *core = context;
 
     nvic_send_event(core->nvic);
+}
+
+static bool breakpoint(void *context)
+{
+    struct core *core = context;
+
+    if (!debug_attached(core->debug)) {
+        return false;
+    }
+    debug_event(core->debug, DFSR_BKPT);
+    return true;
 }
 
 // --- The machine's calls ------------------------------------------------------------------------
@@ -287,12 +298,15 @@ static void reset(void *context, enum reset_kind kind)
     core->faults = 0;
     core->reset_ns = machine_now_ns(core->machine);
     core->program_started_ns = 0;
+    debug_reset(core->debug, kind == RESET_POWER_ON);
     if (stack == UINT32_MAX && entry == UINT32_MAX) {
         fprintf(stderr,
                 "quadlane-board: nothing to run: the vector table at 0x%08" PRIX32
                 " is blank; --load puts a program there\n",
                 table);
-        machine_stop(core->machine, MACHINE_EXIT_LOCKUP);
+        if (!debug_halted(core->debug) && !debug_locked_up(core->debug)) {
+            machine_stop(core->machine, MACHINE_EXIT_LOCKUP);
+        }
     }
 }
 
@@ -318,9 +332,49 @@ void core_on_boot(struct core *core, uint32_t (*boot_address)(void *context), vo
     core->boot_context = context;
 }
 
+struct debug *core_debug(struct core *core)
+{
+    return core->debug;
+}
+
 bool core_sleeping(const struct core *core)
 {
     return core->sleeping;
+}
+
+static bool debug_sleeping(void *context)
+{
+    return core_sleeping(context);
+}
+
+static void exception_entered(void *context, unsigned number, uint32_t cfsr)
+{
+    struct core *core = context;
+
+    debug_exception_entered(core->debug, number, cfsr);
+}
+
+static bool locked_up(void *context)
+{
+    struct core *core = context;
+
+    return debug_locked_up(core->debug);
+}
+
+static void create_debug(struct core *core)
+{
+    const struct debug_core debug_core = {.context = core,
+                                          .reset = core_debug_reset,
+                                          .step = core_debug_step,
+                                          .pass_time = core_debug_pass_time,
+                                          .halted = core_debug_halted,
+                                          .sleeping = debug_sleeping};
+    const struct nvic_debugger debugger = {
+        .context = core, .entered = exception_entered, .locked_up = locked_up};
+
+    core->debug =
+        debug_create(core->machine, core->cpu, core->nvic, core->debug_units, &debug_core);
+    nvic_set_debugger(core->nvic, &debugger);
 }
 
 static void create_parts(struct core *core)
@@ -332,7 +386,8 @@ static void create_parts(struct core *core)
                                       .window_read = window_read,
                                       .window_opened = window_opened,
                                       .exception = exception,
-                                      .send_event = send_event};
+                                      .send_event = send_event,
+                                      .breakpoint = breakpoint};
 
     core->cpu = cpu_create(core->machine, &events);
     core->nvic = nvic_create(core->machine, core->cpu, fault_told, core);
@@ -341,6 +396,7 @@ static void create_parts(struct core *core)
     core->mpu = mpu_create(core->machine);
     core->cache = l1_cache_create(core->machine, core->mpu);
     core->debug_units = debug_units_create(core->machine);
+    create_debug(core);
     mpu_on_change(core->mpu, mpu_changed, core);
     nvic_on_ccr(core->nvic, ccr_changed, core);
     nvic_on_cpacr(core->nvic, mpu_changed, core);
@@ -374,6 +430,7 @@ struct core *core_create(struct machine *machine, struct symbols *symbols)
 
 void core_destroy(struct core *core)
 {
+    debug_destroy(core->debug);
     debug_units_destroy(core->debug_units);
     l1_cache_destroy(core->cache);
     mpu_destroy(core->mpu);

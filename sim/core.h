@@ -8,6 +8,7 @@
 #include "sim/machine_build.h"
 
 struct core;
+struct debug;
 struct symbols;
 
 // `symbols` names places in reports and must outlive the core.
@@ -23,6 +24,9 @@ int core_run(struct core *core, bool real_speed);
 
 // From a signal handler: makes core_run return 128 + signal.
 void core_interrupt(struct core *core, int signal);
+
+// For debug ports.
+struct debug *core_debug(struct core *core);
 
 // The core waits in WFI or WFE.
 bool core_sleeping(const struct core *core);

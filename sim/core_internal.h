@@ -6,6 +6,7 @@
 
 #include "sim/core.h"
 #include "sim/cpu.h"
+#include "sim/debug.h"
 #include "sim/debug_units.h"
 #include "sim/l1_cache.h"
 #include "sim/mpu.h"
@@ -25,6 +26,7 @@ struct core {
     struct mpu *mpu;
     struct l1_cache *cache;
     struct debug_units *debug_units;
+    struct debug *debug;
     const struct memory_region *window; // whose fetch costs are known
     uint32_t (*boot_address)(void *context);
     void *boot_context;
@@ -54,5 +56,9 @@ struct core {
 };
 
 void core_run_prepare(struct core *core);
+void core_debug_reset(void *context);
+void core_debug_pass_time(void *context);
+void core_debug_step(void *context);                // for struct debug_core
+void core_debug_halted(void *context, bool halted); // the same
 
 #endif

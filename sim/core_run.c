@@ -12,6 +12,7 @@
 #define BEHIND_NS      (50 * NS_PER_MS)  // lag that is given up
 #define QUIET_AFTER_NS (50 * NS_PER_MS)
 #define QUIET_WAIT_NS  (5 * NS_PER_MS)
+#define ACCESS_NS      (10 * NS_PER_US)  // of a word over SWD at 4 MHz
 #define IDLE_WAIT_NS   (100 * NS_PER_MS) // so that signals are seen
 
 static uint64_t wall_now_ns(void)
@@ -151,6 +152,62 @@ static void run_slice(struct core *core)
         core->sleeping = true;
     } else if (exit == CPU_EXIT_WAIT_EVENT && !nvic_take_event(core->nvic)) {
         core->sleeping = true;
+    } else if (exit == CPU_EXIT_BREAKPOINT) {
+        debug_event(core->debug, DFSR_BKPT);
+    } else if (exit == CPU_EXIT_WATCH) {
+        debug_watch_hit(core->debug);
+    }
+}
+
+// --- A debugger ---------------------------------------------------------------------------------
+
+// The core stands still; the world and the peripherals go on, at the wall clock's speed so that
+// those which wait for nobody (watchdogs, USB frames) do not race ahead.
+static void halted_step(struct core *core)
+{
+    uint64_t until_ns = machine_next_event_ns(core->machine);
+    uint64_t limit_ns = machine_limit_ns(core->machine);
+
+    sleep_real(core, limit_ns < until_ns ? limit_ns : until_ns);
+    serve(core, 0);
+    machine_due(core->machine);
+}
+
+void core_debug_pass_time(void *context)
+{
+    struct core *core = context;
+    uint64_t until_ns = machine_now_ns(core->machine) + ACCESS_NS;
+    uint64_t limit_ns = machine_limit_ns(core->machine);
+
+    machine_sleep_until(core->machine, until_ns < limit_ns ? until_ns : limit_ns);
+    machine_due(core->machine);
+}
+
+void core_debug_halted(void *context, bool halted)
+{
+    struct core *core = context;
+
+    core->sleeping = false; // WFI and WFE end
+    systick_halted(core->systick, halted);
+    debug_units_halted(core->debug_units, halted);
+    pace_restart(core);
+}
+
+// Called between two slices. What cannot be done now (a reset is due, the machine is at its limit)
+// leaves the core as it is.
+void core_debug_step(void *context)
+{
+    struct core *core = context;
+    enum cpu_exit exit;
+
+    core->leave = false;
+    core->clock->attention = true;
+    exit = cpu_step(core->cpu);
+    if (exit == CPU_EXIT_WATCH) {
+        debug_watch_hit(core->debug);
+    }
+    if (exit != CPU_EXIT_LEFT) {
+        debug_stepped(core->debug);
     }
 }
 
@@ -166,6 +223,11 @@ static void reset_if_asked(struct core *core)
     core->resetting = false;
 }
 
+void core_debug_reset(void *context)
+{
+    reset_if_asked(context);
+}
+
 static void step(struct core *core)
 {
     machine_due(core->machine);
@@ -173,6 +235,14 @@ static void step(struct core *core)
     if (machine_at_limit(core->machine)) {
         serve(core, IDLE_WAIT_NS);
         pace_restart(core);
+        return;
+    }
+    if (debug_halted(core->debug)) {
+        halted_step(core);
+        return;
+    }
+    if (debug_wants_step(core->debug)) {
+        core_debug_step(core);
         return;
     }
     if (core->sleeping) {

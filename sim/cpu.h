@@ -77,12 +77,17 @@ struct cpu_events {
     // False: the core has locked up, cpu_run returns.
     bool (*exception)(void *context, enum cpu_exception kind, uint32_t detail);
     void (*send_event)(void *context); // SEV somewhere in the block about to run
+    // BKPT: true makes cpu_run return before it, false makes it an exception.
+    bool (*breakpoint)(void *context);
 };
 
 enum cpu_exit {
     CPU_EXIT_LEFT,           // boundary asked for it
     CPU_EXIT_WAIT_INTERRUPT, // WFI executed
     CPU_EXIT_WAIT_EVENT,     // WFE executed
+    CPU_EXIT_BREAKPOINT,     // before the instruction at one of cpu_set_breakpoints
+    CPU_EXIT_WATCH,          // behind an instruction that touched one of cpu_set_watches
+    CPU_EXIT_STEPPED,        // cpu_step has done its instruction
 };
 
 struct cpu *cpu_create(struct machine *machine, const struct cpu_events *events);
@@ -97,6 +102,10 @@ void cpu_write_state(struct cpu *cpu, const struct cpu_state *state);
 // S0..S15 and FPSCR: what an exception frame holds.
 void cpu_read_fp_frame(struct cpu *cpu, uint32_t s[16], uint32_t *fpscr);
 void cpu_write_fp_frame(struct cpu *cpu, const uint32_t s[16], uint32_t fpscr);
+
+// All of S0..S31 and FPSCR, for a debugger.
+void cpu_read_fp(struct cpu *cpu, uint32_t s[32], uint32_t *fpscr);
+void cpu_write_fp(struct cpu *cpu, const uint32_t s[32], uint32_t fpscr);
 
 // PRIMASK, FAULTMASK, BASEPRI alone, fast.
 struct cpu_masks {
@@ -114,6 +123,28 @@ void cpu_region_added(struct cpu *cpu, const struct memory_region *region);
 void cpu_region_shown(struct cpu *cpu, const struct memory_region *region, bool shown);
 void cpu_memory_changed(struct cpu *cpu, uint32_t base, uint32_t size);
 void cpu_forget_blocks(struct cpu *cpu); // ask new_block again for each
+
+// --- For a debugger
+// -------------------------------------------------------------------------------
+
+// Executes one instruction, or enters the exception that is pending, and returns CPU_EXIT_STEPPED.
+// Every instruction of an IT block is one of its own. Breakpoints do not count.
+enum cpu_exit cpu_step(struct cpu *cpu);
+
+#define CPU_BREAKPOINTS_MAX 64u
+void cpu_set_breakpoints(struct cpu *cpu, const uint32_t *addresses, size_t count);
+
+// Data accesses to stop at. While there are any, the program runs at a fraction of its speed.
+struct cpu_watch {
+    uint32_t base;
+    uint32_t size;
+    bool read;
+    bool write;
+};
+#define CPU_WATCHES_MAX 16u
+void cpu_set_watches(struct cpu *cpu, const struct cpu_watch *watches, size_t count);
+// Which of them CPU_EXIT_WATCH or CPU_EXIT_STEPPED was for (-1: none), and the address touched.
+int cpu_take_watch_hit(struct cpu *cpu, uint32_t *address);
 
 // Where the program is: pc exact inside a bus access, else the start of the block.
 struct cpu_place {

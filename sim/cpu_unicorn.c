@@ -42,13 +42,28 @@ enum {
     INTR_UNALIGNED = 22,
 };
 
-enum { BLOCK_IN_WINDOW = 1, BLOCK_SENDS_EVENT = 2 };
+enum { BLOCK_IN_WINDOW = 1, BLOCK_SENDS_EVENT = 2, BLOCK_HAS_BREAKPOINT = 4 };
 
 struct block_info {
     uint32_t address;
     uint16_t size;
     uint16_t instructions;
+    uint16_t breakpoint; // offset of the first one, with BLOCK_HAS_BREAKPOINT
     uint8_t flags;
+};
+
+// A BKPT that stands in memory while one block runs: how the middle of a block is reached. It is
+// seen by translation only, and stops exactly there, inside IT blocks as well.
+struct patch {
+    uint8_t *memory; // NULL: none
+    uint32_t address;
+    uint8_t saved[2];
+};
+
+enum run_mode {
+    RUN_FREELY,
+    RUN_TO_PATCH, // one block, up to a breakpoint in its middle
+    RUN_STEP,     // one instruction
 };
 
 // A stretch of the address space in Unicorn: memory, or a hole that calls back.
@@ -74,6 +89,7 @@ struct cpu {
     bool running;
     bool in_access;      // inside a callback of uc_mmio_map
     bool left;           // boundary asked to leave
+    uint32_t left_pc;    // before this instruction
     bool locked_up;      // the last exception could not be taken
     bool late_bus_error; // a bus error whose instruction cannot be found
     bool bus_error;      // an exact bus error is on its way to the INTR hook
@@ -81,6 +97,24 @@ struct cpu {
     bool invalid; // the INSN_INVALID hook was called
     bool remap;   // some mapping is not as wanted
     uint64_t instructions;
+    uint8_t *undo_memory; // a store that must not stay
+    uint8_t undo_saved[8];
+    unsigned undo_size; // 0: none
+    enum run_mode mode;
+    uint32_t split_at; // RUN_TO_PATCH: the breakpoint
+    bool block_begun;  // the one block of RUN_TO_PATCH or RUN_STEP
+    bool again;        // stopped only to change the mode
+    bool stepped;
+    bool at_breakpoint;
+    bool halted; // by BKPT
+    struct patch patch;
+    uint32_t breakpoints[CPU_BREAKPOINTS_MAX];
+    size_t breakpoint_count;
+    struct cpu_watch watches[CPU_WATCHES_MAX];
+    size_t watch_count;
+    uc_hook watch_hooks[CPU_WATCHES_MAX + 1]; // the last one is called for each instruction
+    int watch_hit;                            // -1: none
+    uint32_t watch_address;
     struct mapping mappings[MAPPINGS_MAX];
     size_t mapping_count;
     bool sealed; // holes are mapped, no more regions
@@ -218,6 +252,21 @@ void cpu_write_fp_frame(struct cpu *cpu, const uint32_t s[16], uint32_t fpscr)
     write_register(cpu, UC_ARM_REG_FPSCR, fpscr);
 }
 
+void cpu_read_fp(struct cpu *cpu, uint32_t s[32], uint32_t *fpscr)
+{
+    transfer_fp(cpu, s, 32, false);
+    *fpscr = read_register(cpu, UC_ARM_REG_FPSCR);
+}
+
+void cpu_write_fp(struct cpu *cpu, const uint32_t s[32], uint32_t fpscr)
+{
+    uint32_t copy[32];
+
+    memcpy(copy, s, sizeof(copy));
+    transfer_fp(cpu, copy, 32, true);
+    write_register(cpu, UC_ARM_REG_FPSCR, fpscr);
+}
+
 // --- Bus accesses -------------------------------------------------------------------------------
 
 // The access ends in a bus error: exact if the instruction can be found, else at the next block.
@@ -338,17 +387,34 @@ static void on_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t val
     }
 }
 
+// Puts back what Unicorn stored into read-only memory.
+static void undo_store(struct cpu *cpu)
+{
+    if (cpu->undo_size != 0) {
+        memcpy(cpu->undo_memory, cpu->undo_saved, cpu->undo_size);
+        cpu->undo_size = 0;
+    }
+}
+
 // A store to read-only memory: the device lying over it takes it, or it is a bus error. Unicorn
-// drops the store itself.
+// does the store itself as well, after this; it is undone before anything can happen to the memory.
 static bool on_write_protected(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
                                int64_t value, void *user)
 {
     struct cpu *cpu = user;
+    const struct memory_region *region = machine_region_at(cpu->machine, (uint32_t)address);
 
     (void)uc;
     (void)type;
+    undo_store(cpu);
     if (!write_parts(cpu, (uint32_t)address, (unsigned)size, (uint64_t)value)) {
         bus_error(cpu, (uint32_t)address, false);
+    }
+    if (region != NULL && region->memory != NULL &&
+        region->size - ((uint32_t)address - region->base) >= (unsigned)size) {
+        cpu->undo_memory = region->memory + ((uint32_t)address - region->base);
+        cpu->undo_size = (unsigned)size;
+        memcpy(cpu->undo_saved, cpu->undo_memory, cpu->undo_size);
     }
     return true;
 }
@@ -367,6 +433,19 @@ static uint32_t halfword_at(const struct memory_region *region, uint32_t address
     uint32_t offset = address - region->base;
 
     return (uint32_t)region->memory[offset] | (uint32_t)region->memory[offset + 1] << 8;
+}
+
+static void note_breakpoint(const struct cpu *cpu, struct block_info *info, uint32_t address)
+{
+    if ((info->flags & BLOCK_HAS_BREAKPOINT) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < cpu->breakpoint_count; i++) {
+        if (cpu->breakpoints[i] == address) {
+            info->flags |= BLOCK_HAS_BREAKPOINT;
+            info->breakpoint = (uint16_t)(address - info->address);
+        }
+    }
 }
 
 // Counts the instructions of a block and notes what in it matters to the board.
@@ -395,6 +474,7 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
         if (halfword == 0xBF40) {
             info->flags |= BLOCK_SENDS_EVENT;
         }
+        note_breakpoint(cpu, info, address);
         // Coprocessors 10 and 11; the block ends inside memory, so the second half is there.
         if ((halfword & 0xEC00) == 0xEC00 && fpu_address == 0 && address + 4 <= end &&
             (halfword_at(region, address + 2) & 0x0E00) == 0x0A00) {
@@ -406,9 +486,12 @@ static uint32_t block_scan(struct cpu *cpu, struct block_info *info, uint32_t ad
     return fpu_address;
 }
 
-static void leave(struct cpu *cpu)
+// Stops before the instruction at `pc`. Unicorn does not know by itself where that is while there
+// is a hook for each instruction, as for watches; the program counter is set after the return.
+static void leave_at(struct cpu *cpu, uint32_t pc)
 {
     cpu->left = true;
+    cpu->left_pc = pc;
     if (cpu->running) {
         uc_emu_stop(cpu->uc);
     }
@@ -418,15 +501,15 @@ static void raise(struct cpu *cpu, enum cpu_exception kind, uint32_t detail)
 {
     if (!cpu->events.exception(cpu->events.context, kind, detail)) {
         cpu->locked_up = true;
-        leave(cpu);
+        leave_at(cpu, read_register(cpu, UC_ARM_REG_PC));
     }
 }
 
 // True: the block does not run now.
-static bool handled(struct cpu *cpu, enum cpu_continue result)
+static bool handled(struct cpu *cpu, enum cpu_continue result, uint32_t address)
 {
     if (result == CPU_LEAVE) {
-        leave(cpu);
+        leave_at(cpu, address);
     }
     return result != CPU_GO_ON;
 }
@@ -440,10 +523,44 @@ static bool before_block(struct cpu *cpu, uint32_t address)
     }
     if (cpu->remap) {
         cpu->clock->attention = true; // seen by boundary after the remap
-        leave(cpu);
+        leave_at(cpu, address);
         return true;
     }
-    return handled(cpu, cpu->events.boundary(cpu->events.context, address));
+    return handled(cpu, cpu->events.boundary(cpu->events.context, address), address);
+}
+
+// What a debugger wants before a block. True: it does not run now.
+static bool debug_before_block(struct cpu *cpu, uint32_t address)
+{
+    if (cpu->watch_hit >= 0 || cpu->block_begun) {
+        cpu->stepped = cpu->block_begun && cpu->mode == RUN_STEP;
+        if (cpu->mode == RUN_TO_PATCH) { // the block was left on another way
+            cpu->mode = RUN_FREELY;
+            cpu->again = true;
+        }
+        leave_at(cpu, address);
+        return true;
+    }
+    return false;
+}
+
+// True: a breakpoint is in this block, and it does not run now.
+static bool stops_in_block(struct cpu *cpu, const struct block_info *info, uint32_t address)
+{
+    uint32_t breakpoint = address + info->breakpoint;
+
+    if (cpu->mode == RUN_STEP || (cpu->mode == RUN_TO_PATCH && cpu->split_at == breakpoint)) {
+        return false;
+    }
+    if (breakpoint == address) {
+        cpu->at_breakpoint = true;
+    } else {
+        cpu->mode = RUN_TO_PATCH;
+        cpu->split_at = breakpoint;
+        cpu->again = true;
+    }
+    leave_at(cpu, address);
+    return true;
 }
 
 static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *user)
@@ -455,18 +572,28 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
 
     (void)uc;
     clock->cycles = clock->block_cycles;
+    undo_store(cpu);
+    if (debug_before_block(cpu, address)) {
+        return;
+    }
     if ((clock->cycles >= clock->deadline_cycles || clock->attention) &&
         before_block(cpu, address)) {
+        cpu->block_begun = cpu->mode == RUN_STEP && !cpu->left; // an exception entry is a step
         return;
     }
     if (info->address != address || info->size != size) {
         uint32_t fpu = block_scan(cpu, info, address, size);
 
-        if (handled(cpu, cpu->events.new_block(cpu->events.context, address, size, fpu))) {
+        if (handled(cpu, cpu->events.new_block(cpu->events.context, address, size, fpu), address)) {
             info->address = UINT32_MAX;
+            cpu->block_begun = cpu->mode == RUN_STEP && !cpu->left;
             return;
         }
     }
+    if ((info->flags & BLOCK_HAS_BREAKPOINT) != 0 && stops_in_block(cpu, info, address)) {
+        return;
+    }
+    cpu->block_begun = cpu->mode != RUN_FREELY;
     cpu->previous_block = cpu->block;
     cpu->block = address;
     cpu->instructions += info->instructions;
@@ -483,12 +610,34 @@ static void on_block(uc_engine *uc, uint64_t address64, uint32_t size, void *use
 
 // --- Exceptions ---------------------------------------------------------------------------------
 
+// A BKPT, the program's or a patch. True: the program stops before it.
+static bool stops_at_bkpt(struct cpu *cpu, uint32_t pc)
+{
+    if (cpu->patch.memory != NULL && cpu->patch.address == pc) {
+        // It was counted as an instruction of its block.
+        cpu->instructions--;
+        cpu->clock->block_cycles--;
+        cpu->stepped = cpu->mode == RUN_STEP;
+        cpu->at_breakpoint = cpu->mode == RUN_TO_PATCH;
+    } else if (cpu->events.breakpoint(cpu->events.context)) {
+        cpu->halted = true;
+    } else {
+        return false;
+    }
+    cpu->clock->cycles = cpu->clock->block_cycles;
+    leave_at(cpu, pc);
+    return true;
+}
+
 static void on_interrupt(uc_engine *uc, uint32_t number, void *user)
 {
     struct cpu *cpu = user;
     uint32_t pc = read_register(cpu, UC_ARM_REG_PC);
 
     (void)uc;
+    if (number == INTR_BREAKPOINT && stops_at_bkpt(cpu, pc)) {
+        return;
+    }
     switch (number) {
     case INTR_SVC:
         raise(cpu, CPU_SUPERVISOR_CALL, 0);
@@ -685,6 +834,148 @@ void cpu_memory_changed(struct cpu *cpu, uint32_t base, uint32_t size)
     cpu_forget_blocks(cpu);
 }
 
+// --- Breakpoints, watches ------------------------------------------------------------------------
+
+static void patch_set(struct cpu *cpu, uint32_t address)
+{
+    const struct memory_region *region = machine_region_at(cpu->machine, address);
+    struct mapping *mapping = mapping_of(cpu, address);
+    struct patch *patch = &cpu->patch;
+
+    if (region == NULL || !mapping->mapped || region->size - (address - region->base) < 2) {
+        return;
+    }
+    patch->address = address;
+    patch->memory = region->memory + (address - region->base);
+    memcpy(patch->saved, patch->memory, 2);
+    patch->memory[0] = 0x00;
+    patch->memory[1] = 0xBE;
+    uc_ctl_remove_cache(cpu->uc, (uint64_t)address, (uint64_t)address + 2);
+}
+
+static void patch_clear(struct cpu *cpu)
+{
+    struct patch *patch = &cpu->patch;
+
+    if (patch->memory == NULL) {
+        return;
+    }
+    if (patch->memory[0] == 0x00 && patch->memory[1] == 0xBE) { // else the program stored there
+        memcpy(patch->memory, patch->saved, 2);
+    }
+    patch->memory = NULL;
+    uc_ctl_remove_cache(cpu->uc, (uint64_t)patch->address, (uint64_t)patch->address + 2);
+}
+
+static void patch_as_needed(struct cpu *cpu)
+{
+    uint32_t pc;
+
+    cpu->block_begun = false;
+    if (cpu->mode == RUN_TO_PATCH) {
+        patch_set(cpu, cpu->split_at);
+    } else if (cpu->mode == RUN_STEP) {
+        pc = read_register(cpu, UC_ARM_REG_PC);
+        patch_set(cpu, pc + (fetch(cpu, pc) >= 0xE800 ? 4 : 2));
+    }
+}
+
+void cpu_set_breakpoints(struct cpu *cpu, const uint32_t *addresses, size_t count)
+{
+    assert(count <= CPU_BREAKPOINTS_MAX);
+    memcpy(cpu->breakpoints, addresses, count * sizeof(addresses[0]));
+    cpu->breakpoint_count = count;
+    cpu_forget_blocks(cpu);
+}
+
+static void on_watched(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value,
+                       void *user)
+{
+    struct cpu *cpu = user;
+
+    (void)uc;
+    (void)value;
+    for (size_t i = 0; i < cpu->watch_count && cpu->watch_hit < 0; i++) {
+        const struct cpu_watch *watch = &cpu->watches[i];
+
+        if ((type == UC_MEM_WRITE ? watch->write : watch->read) &&
+            address < (uint64_t)watch->base + watch->size &&
+            address + (uint64_t)size > watch->base) {
+            cpu->watch_hit = (int)i;
+            cpu->watch_address = (uint32_t)address;
+        }
+    }
+}
+
+// Before each instruction while something is watched: the one before it may have touched it.
+// Unicorn cannot stop inside an IT block; there the next chance is its end.
+static void on_instruction(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    struct cpu *cpu = user;
+
+    (void)uc;
+    (void)size;
+    if (cpu->watch_hit >= 0 && !cpu->left && (read_register(cpu, UC_ARM_REG_XPSR) & XPSR_IT) == 0) {
+        leave_at(cpu, (uint32_t)address);
+    }
+}
+
+// Translations know which hooks there are. (uc_ctl_flush_tlb would do it for all at once, by
+// clearing a gigabyte.)
+static void forget_translations(struct cpu *cpu)
+{
+    for (size_t i = 0; i < cpu->mapping_count; i++) {
+        const struct mapping *mapping = &cpu->mappings[i];
+
+        if (mapping->mapped) {
+            uc_ctl_remove_cache(cpu->uc, (uint64_t)mapping->base,
+                                (uint64_t)mapping->base + mapping->size);
+        }
+    }
+    cpu_forget_blocks(cpu);
+}
+
+void cpu_set_watches(struct cpu *cpu, const struct cpu_watch *watches, size_t count)
+{
+    assert(count <= CPU_WATCHES_MAX);
+    if (count == 0 && cpu->watch_count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < cpu->watch_count; i++) {
+        uc_hook_del(cpu->uc, cpu->watch_hooks[i]);
+    }
+    if (cpu->watch_count != 0) {
+        uc_hook_del(cpu->uc, cpu->watch_hooks[CPU_WATCHES_MAX]);
+    }
+    memcpy(cpu->watches, watches, count * sizeof(watches[0]));
+    cpu->watch_count = count;
+    cpu->watch_hit = -1;
+    for (size_t i = 0; i < count; i++) {
+        // An access begins up to seven bytes before what it touches.
+        uint64_t begin = watches[i].base < 7 ? 0 : watches[i].base - 7;
+        uint64_t end = (uint64_t)watches[i].base + watches[i].size - 1;
+
+        check(uc_hook_add(cpu->uc, &cpu->watch_hooks[i], UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
+                          (void *)on_watched, cpu, begin, end),
+              "to watch");
+    }
+    if (count != 0) {
+        check(uc_hook_add(cpu->uc, &cpu->watch_hooks[CPU_WATCHES_MAX], UC_HOOK_CODE,
+                          (void *)on_instruction, cpu, UINT64_C(1), UINT64_C(0)),
+              "to watch");
+    }
+    forget_translations(cpu);
+}
+
+int cpu_take_watch_hit(struct cpu *cpu, uint32_t *address)
+{
+    int hit = cpu->watch_hit;
+
+    *address = cpu->watch_address;
+    cpu->watch_hit = -1;
+    return hit;
+}
+
 // --- Running ------------------------------------------------------------------------------------
 
 static void fetch_failed(struct cpu *cpu, uint32_t pc)
@@ -723,6 +1014,27 @@ static bool invalid_instruction(struct cpu *cpu, uint32_t pc, enum cpu_exit *exi
     return false;
 }
 
+// True: the caller must know.
+static bool after_leaving(struct cpu *cpu, enum cpu_exit *exit)
+{
+    if (cpu->halted) {
+        *exit = CPU_EXIT_LEFT;
+    } else if (cpu->stepped) {
+        *exit = CPU_EXIT_STEPPED;
+    } else if (cpu->at_breakpoint) {
+        *exit = CPU_EXIT_BREAKPOINT;
+    } else if (cpu->watch_hit >= 0) {
+        *exit = CPU_EXIT_WATCH;
+    } else {
+        bool again = cpu->again || cpu->remap;
+
+        cpu->again = false;
+        *exit = CPU_EXIT_LEFT;
+        return !again;
+    }
+    return true;
+}
+
 // Sorts out why Unicorn returned. True: the caller must know.
 static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
 {
@@ -732,7 +1044,7 @@ static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
     cpu->invalid = false;
     *exit = CPU_EXIT_LEFT;
     if (cpu->left) {
-        return !cpu->remap || cpu->locked_up;
+        return after_leaving(cpu, exit) || cpu->locked_up;
     }
     if (invalid) {
         return invalid_instruction(cpu, pc, exit) || cpu->locked_up;
@@ -749,30 +1061,55 @@ static bool after_stop(struct cpu *cpu, uc_err error, enum cpu_exit *exit)
     return cpu->locked_up;
 }
 
-enum cpu_exit cpu_run(struct cpu *cpu)
+static enum cpu_exit run(struct cpu *cpu, enum run_mode mode)
 {
     enum cpu_exit exit = CPU_EXIT_LEFT;
+    bool over;
 
     if (!cpu->sealed) {
         map_holes(cpu);
     }
+    cpu->mode = mode;
+    cpu->again = false;
+    cpu->stepped = false;
+    cpu->at_breakpoint = false;
+    cpu->halted = false;
     do {
         uc_err error;
 
         apply_mappings(cpu);
+        patch_as_needed(cpu);
         cpu->left = false;
         cpu->locked_up = false;
         cpu->running = true;
         error = uc_emu_start(cpu->uc, read_register(cpu, UC_ARM_REG_PC) | 1, 0, 0, 0);
         cpu->running = false;
+        if (cpu->left) {
+            write_register(cpu, UC_ARM_REG_PC, cpu->left_pc | 1);
+        }
+        undo_store(cpu);
+        patch_clear(cpu);
         // The last block has run (or its failing instruction was its last).
         if (!cpu->left) {
             cpu->clock->cycles = cpu->clock->block_cycles;
         }
-        if (after_stop(cpu, error, &exit)) {
-            return exit;
+        over = after_stop(cpu, error, &exit);
+        if (!over && cpu->mode == RUN_STEP && cpu->block_begun) {
+            exit = CPU_EXIT_STEPPED; // into the handler of a fault
+            over = true;
         }
-    } while (true);
+    } while (!over);
+    return exit;
+}
+
+enum cpu_exit cpu_run(struct cpu *cpu)
+{
+    return run(cpu, RUN_FREELY);
+}
+
+enum cpu_exit cpu_step(struct cpu *cpu)
+{
+    return run(cpu, RUN_STEP);
 }
 
 // --- Places, creation ---------------------------------------------------------------------------
@@ -813,6 +1150,7 @@ struct cpu *cpu_create(struct machine *machine, const struct cpu_events *events)
     cpu->machine = machine;
     cpu->clock = machine_clock(machine);
     cpu->events = *events;
+    cpu->watch_hit = -1;
     check(uc_open(UC_ARCH_ARM, UC_MODE_THUMB, &cpu->uc), "to start");
     check(uc_ctl_set_cpu_model(cpu->uc, UC_CPU_ARM_CORTEX_M7), "the Cortex-M7");
     check(uc_ctl_exits_enable(cpu->uc), "exits");

@@ -2,8 +2,8 @@
 // the FPU's control registers.
 //
 // Written from the ARMv7-M Architecture Reference Manual (DDI 0403), C1, and the Cortex-M7
-// Technical Reference Manual (DDI 0489). Without a probe: trace ports take what is written and show
-// nothing, comparators never match. The cycle counter goes on while the core sleeps.
+// Technical Reference Manual (DDI 0489). Trace ports take what is written and show nothing;
+// what comparators do is in debug.c. The cycle counter goes on while the core sleeps.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/debug_units.h"
@@ -17,19 +17,20 @@
 #define DEMCR_TRCENA (UINT32_C(1) << 24)
 #define WORDS        1024u // of a 4 KB unit
 
-enum unit { UNIT_ITM, UNIT_DWT, UNIT_FPB, UNIT_TPIU, UNIT_CORE_DEBUG, UNIT_FPU, UNIT_COUNT };
-
 enum { DWT_CTRL = 0x000, DWT_CYCCNT = 0x004, DEMCR = 0x00C, LSR = 0xFB4 };
 
 struct unit_state {
     struct debug_units *units;
-    enum unit unit;
+    enum debug_unit unit;
     uint32_t words[WORDS];
 };
 
 struct debug_units {
     struct machine *machine;
     uint64_t count_base; // CYCCNT = cycles - count_base while counting
+    bool halted;
+    void (*changed)(void *context);
+    void *changed_context;
     struct unit_state states[UNIT_COUNT];
 };
 
@@ -112,7 +113,8 @@ static const struct {
 
 static bool counting(const struct debug_units *units)
 {
-    return (units->states[UNIT_CORE_DEBUG].words[DEMCR / 4] & DEMCR_TRCENA) != 0 &&
+    return !units->halted &&
+           (units->states[UNIT_CORE_DEBUG].words[DEMCR / 4] & DEMCR_TRCENA) != 0 &&
            (units->states[UNIT_DWT].words[DWT_CTRL / 4] & 1) != 0;
 }
 
@@ -160,6 +162,36 @@ static void unit_write(void *context, uint32_t offset, unsigned size, uint32_t v
     count_update(state->units);
     *word = (*word & ~info->writable) | (value & info->writable);
     count_restart(state->units);
+    if ((state->unit == UNIT_FPB || state->unit == UNIT_DWT) && offset != DWT_CYCCNT &&
+        state->units->changed != NULL) {
+        state->units->changed(state->units->changed_context);
+    }
+}
+
+uint32_t debug_units_get(const struct debug_units *units, enum debug_unit unit, uint32_t offset)
+{
+    return units->states[unit].words[offset / 4];
+}
+
+void debug_units_set(struct debug_units *units, enum debug_unit unit, uint32_t offset,
+                     uint32_t value)
+{
+    count_update(units);
+    units->states[unit].words[offset / 4] = value;
+    count_restart(units);
+}
+
+void debug_units_on_change(struct debug_units *units, void (*changed)(void *context), void *context)
+{
+    units->changed = changed;
+    units->changed_context = context;
+}
+
+void debug_units_halted(struct debug_units *units, bool halted)
+{
+    count_update(units);
+    units->halted = halted;
+    count_restart(units);
 }
 
 void debug_units_reset(struct debug_units *units, bool power_on)
@@ -196,7 +228,7 @@ struct debug_units *debug_units_create(struct machine *machine)
                                 .write = unit_write};
 
         units->states[i].units = units;
-        units->states[i].unit = (enum unit)i;
+        units->states[i].unit = (enum debug_unit)i;
         machine_add_device(machine, &device);
     }
     debug_units_reset(units, true);

@@ -1,7 +1,7 @@
 // DBGMCU of the STM32H750: device id (revision V) and debug options.
 //
-// From STM32H753.svd; the id from the CMSIS header and ES0396 (0x450, revision 0x2003). Freezing
-// timers and watchdogs while the core is halted is not modelled: virtual time stands still then.
+// From STM32H753.svd; the id from the CMSIS header and ES0396 (0x450, revision 0x2003). Of the
+// freeze bits only the independent watchdog's has an effect; timers go on while the core is halted.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/h750_dbgmcu.h"

@@ -663,6 +663,15 @@ uint8_t *flash_array(struct flash *flash)
     return flash->array;
 }
 
+void flash_forget_programmed(struct flash *flash, uint32_t offset, uint32_t length)
+{
+    uint32_t last = offset + length > FLASH_SIZE ? FLASH_SIZE : offset + length;
+
+    for (uint32_t word = offset / WORD_SIZE; word * WORD_SIZE < last; word++) {
+        flash->programmed[word] = false;
+    }
+}
+
 uint32_t flash_boot_address(const struct flash *flash, bool boot0)
 {
     uint32_t boot = flash->registers[FLASH_BOOT_CURR / 4];

@@ -20,6 +20,8 @@ struct rcc;
 struct flash *flash_create(struct machine *machine, struct rcc *rcc);
 
 // The array's bytes, for a loader; after a change tell the machine (machine_memory_changed).
+// Words at `offset` were changed by a tool, not by the program: they may be programmed again.
+void flash_forget_programmed(struct flash *flash, uint32_t offset, uint32_t length);
 uint8_t *flash_array(struct flash *flash);
 
 // Power is going: what is being programmed or erased is left torn. Call before RESET_POWER_ON.

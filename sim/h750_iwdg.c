@@ -8,7 +8,7 @@
 
 #include "sim/clock_math.h"
 #include "sim/h750_rcc.h"
-#include "sim/machine.h"
+#include "sim/machine_build.h"
 #include "sim/register_bytes.h"
 #include "sim/register_table.h"
 
@@ -27,6 +27,9 @@ enum iwdg_offset {
 #define KEY_UNLOCK    0x5555u
 #define KEY_START     0xCCCCu
 #define UPDATE_CYCLES 5u
+
+#define DBGMCU_APB4FZ1  0x5C001054u
+#define APB4FZ1_WDGLSD1 (UINT32_C(1) << 18)
 
 // clang-format off
 static const struct register_info registers[] = {
@@ -56,6 +59,7 @@ struct iwdg {
     bool unlocked;
     bool running;
     uint64_t reloaded_ns; // the counter stood at RLR then
+    uint64_t halted_ns;   // the core had been halted so long, as far as accounted for
     struct event expired;
     struct iwdg_update updates[3]; // PR, RLR, WINR
 };
@@ -70,10 +74,26 @@ static uint64_t divider(const struct iwdg *iwdg)
     return UINT64_C(4) << (iwdg->prescaler < 6 ? iwdg->prescaler : 6);
 }
 
+// DBGMCU stops the counter while a debugger halts the core.
+static bool freezes(const struct iwdg *iwdg)
+{
+    uint32_t bits;
+
+    return machine_debugger_read(iwdg->machine, DBGMCU_APB4FZ1, 4, &bits) &&
+           (bits & APB4FZ1_WDGLSD1) != 0;
+}
+
 static void expired(void *context)
 {
     struct iwdg *iwdg = context;
+    uint64_t halted_ns = machine_core_halted_ns(iwdg->machine) - iwdg->halted_ns;
 
+    if (halted_ns != 0 && freezes(iwdg)) { // that time is still to go
+        iwdg->halted_ns += halted_ns;
+        iwdg->reloaded_ns += halted_ns;
+        event_arm_in(iwdg->machine, &iwdg->expired, halted_ns);
+        return;
+    }
     machine_trace(iwdg->machine, "iwdg", "expired");
     machine_reset(iwdg->machine, RESET_IWDG1);
 }
@@ -83,6 +103,7 @@ static void reload_counter(struct iwdg *iwdg)
     event_cancel(iwdg->machine, &iwdg->expired);
     if (iwdg->running && lsi_hz(iwdg) != 0) {
         iwdg->reloaded_ns = machine_now_ns(iwdg->machine);
+        iwdg->halted_ns = machine_core_halted_ns(iwdg->machine);
         event_arm_in(iwdg->machine, &iwdg->expired,
                      ns_of_ticks((iwdg->reload + UINT64_C(1)) * divider(iwdg), lsi_hz(iwdg)));
     }

@@ -215,6 +215,12 @@ static uint32_t register_part(uint32_t bits, uint32_t offset, unsigned size)
     return (bits >> (8 * (offset % 4))) & size_mask(size);
 }
 
+// A debugger's access that is not allowed: an unclocked device does not answer, others read as 0.
+static bool debugger_can_go_on(const struct machine *machine, const struct device *device)
+{
+    return gate_open(machine, device->gate_offset, device->gate_bit);
+}
+
 static bool device_read(struct machine *machine, struct bus_device *bus, uint32_t offset,
                         unsigned size, uint32_t *value)
 {
@@ -222,7 +228,7 @@ static bool device_read(struct machine *machine, struct bus_device *bus, uint32_
 
     *value = 0;
     if (!access_allowed(machine, bus, offset, size, "read", &info)) {
-        return true;
+        return !machine->debugger || debugger_can_go_on(machine, &bus->device);
     }
     if (info != NULL && info->readable == 0) {
         machine_violation(machine, bus->device.name, "%s read, but it is write-only", info->name);
@@ -262,7 +268,7 @@ static bool device_write(struct machine *machine, struct bus_device *bus, uint32
     const struct register_info *info;
 
     if (!access_allowed(machine, bus, offset, size, "written", &info)) {
-        return true;
+        return !machine->debugger || debugger_can_go_on(machine, &bus->device);
     }
     value &= size_mask(size);
     if (info != NULL && !write_allowed(machine, bus, info, offset, size, &value)) {
@@ -474,7 +480,7 @@ static bool region_refuse(struct machine *machine, struct memory_region *region,
                           "0x%08" PRIX32 " accessed while its clock is off "
                           "(RCC register at offset 0x%02X, bit %u is 0)",
                           address, region->gate_offset, region->gate_bit);
-        if (machine->lenient && region->answers_unclocked) {
+        if (machine->lenient && region->answers_unclocked && !machine->debugger) {
             region_show(machine, region, true);
             return true;
         }
@@ -529,6 +535,61 @@ bool machine_bus_write(struct machine *machine, uint32_t address, unsigned size,
     }
     machine_memory_changed(machine, address, size);
     return true;
+}
+
+// --- A debugger ---------------------------------------------------------------------------------
+
+bool machine_debugger_read(struct machine *machine, uint32_t address, unsigned size,
+                           uint32_t *value)
+{
+    bool good;
+
+    machine->debugger = true;
+    good = machine_bus_read(machine, address, size, value);
+    machine->debugger = false;
+    return good;
+}
+
+bool machine_debugger_write(struct machine *machine, uint32_t address, unsigned size,
+                            uint32_t value)
+{
+    bool good;
+
+    machine->debugger = true;
+    good = machine_bus_write(machine, address, size, value);
+    machine->debugger = false;
+    return good;
+}
+
+uint8_t *machine_debugger_memory(struct machine *machine, uint32_t address, uint32_t size,
+                                 bool write)
+{
+    struct memory_region *region = region_find(machine, address);
+    uint32_t value;
+
+    if (region == NULL || size == 0 || region->size - (address - region->base) < size ||
+        (write && !region->writable) || !machine_debugger_read(machine, address, 1, &value)) {
+        return NULL;
+    }
+    return region->memory + (address - region->base);
+}
+
+void machine_set_core_halted(struct machine *machine, bool halted)
+{
+    uint64_t now_ns = machine_now_ns(machine);
+
+    if (machine->core_halted && !halted) {
+        machine->halted_ns += now_ns - machine->halted_since_ns;
+    } else if (!machine->core_halted && halted) {
+        machine->halted_since_ns = now_ns;
+    }
+    machine->core_halted = halted;
+}
+
+uint64_t machine_core_halted_ns(const struct machine *machine)
+{
+    return machine->halted_ns +
+           (machine->core_halted ? machine_now_ns(machine) - machine->halted_since_ns : 0);
 }
 
 // --- Interrupts, resets -------------------------------------------------------------------------

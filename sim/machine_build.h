@@ -72,6 +72,22 @@ void machine_map_gated_memory(struct machine *machine, const char *name, uint32_
 // with --lenient such an access is a warning and goes through.
 void machine_memory_answers_unclocked(struct machine *machine, uint32_t base);
 
+// --- A debugger's side --------------------------------------------------------------------------
+
+// Bus accesses of a debug port. They break no rule: what would be a violation of the program's is
+// a bus error here (false) where the access cannot be done, and passes silently otherwise.
+bool machine_debugger_read(struct machine *machine, uint32_t address, unsigned size,
+                           uint32_t *value);
+bool machine_debugger_write(struct machine *machine, uint32_t address, unsigned size,
+                            uint32_t value);
+// Plain memory at [address, address+size) that is there at present, NULL if any of it is not.
+uint8_t *machine_debugger_memory(struct machine *machine, uint32_t address, uint32_t size,
+                                 bool write);
+
+// The core stands still for a debugger: peripherals that DBGMCU freezes look at how long it has.
+void machine_set_core_halted(struct machine *machine, bool halted);
+uint64_t machine_core_halted_ns(const struct machine *machine);
+
 // --- The processor's side -----------------------------------------------------------------------
 
 // A piece of memory on the bus.

@@ -57,6 +57,10 @@ struct machine {
     struct memory_region regions[REGIONS_MAX];
     size_t region_count;
     bool bus_error;
+    bool debugger; // the access under way is a debugger's
+    bool core_halted;
+    uint64_t halted_since_ns;
+    uint64_t halted_ns; // before that
 
     bool irq_levels[IRQ_COUNT];
     uint8_t irq_sources[IRQ_COUNT]; // of shared lines

@@ -69,6 +69,10 @@ void machine_violation(struct machine *machine, const char *device, const char *
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    if (machine->debugger) {
+        machine_trace(machine, "debug", "%s: %s", device, text);
+        return;
+    }
     machine->violation_count++;
     if (machine->violation_callback != NULL) {
         machine->violation_callback(machine->violation_context, device, text);

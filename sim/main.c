@@ -3,8 +3,12 @@
 // SPDX-License-Identifier: MIT
 #include "sim/control.h"
 #include "sim/core.h"
+#include "sim/debug.h"
+#include "sim/gdb_server.h"
 #include "sim/h750_usart.h"
 #include "sim/options.h"
+#include "sim/probe_jtag.h"
+#include "sim/probe_stlink.h"
 #include "sim/uart_link.h"
 #include "sim/usb_cable.h"
 #include "sim/virtual_board.h"
@@ -23,6 +27,9 @@ struct session {
     struct control *control;
     struct uart_link *links[UARTS_MAX];
     unsigned link_count;
+    struct probe_stlink *stlink;
+    struct probe_jtag *jtag;
+    struct gdb_server *gdb;
     struct event timeout;
 };
 
@@ -196,6 +203,38 @@ static bool open_cables(struct session *session)
     return open_uarts(session);
 }
 
+static bool open_probes(struct session *session)
+{
+    const struct options *options = session->options;
+    struct debug *debug = core_debug(virtual_board_core(session->board));
+    char error[512];
+
+    if (options->stlink != NULL || options->jtag != NULL || options->gdb != NULL) {
+        debug_expect(debug);
+    }
+    if (options->stlink != NULL) {
+        session->stlink =
+            probe_stlink_create(session->machine, debug, options->stlink, error, sizeof(error));
+        if (session->stlink == NULL) {
+            return complain(error);
+        }
+    }
+    if (options->jtag != NULL) {
+        session->jtag =
+            probe_jtag_create(session->machine, debug, options->jtag, error, sizeof(error));
+        if (session->jtag == NULL) {
+            return complain(error);
+        }
+    }
+    if (options->gdb != NULL) {
+        session->gdb = gdb_server_create(session->board, options->gdb, error, sizeof(error));
+        if (session->gdb == NULL) {
+            return complain(error);
+        }
+    }
+    return true;
+}
+
 static int run(struct session *session)
 {
     struct core *core = virtual_board_core(session->board);
@@ -221,6 +260,15 @@ static void put_away(struct session *session)
     for (unsigned i = 0; i < session->link_count; i++) {
         uart_link_close(session->links[i]);
     }
+    if (session->stlink != NULL) {
+        probe_stlink_close(session->stlink);
+    }
+    if (session->jtag != NULL) {
+        probe_jtag_close(session->jtag);
+    }
+    if (session->gdb != NULL) {
+        gdb_server_close(session->gdb);
+    }
     if (session->control != NULL) {
         control_close(session->control);
     }
@@ -242,7 +290,7 @@ static int board_main(const struct options *options)
         if (options->list_registers) {
             machine_print_registers(session.machine, stdout);
             code = MACHINE_EXIT_OK;
-        } else if (load_files(&session) && open_cables(&session)) {
+        } else if (load_files(&session) && open_cables(&session) && open_probes(&session)) {
             code = run(&session);
         }
     }

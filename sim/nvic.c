@@ -204,7 +204,9 @@ static void lock_up(struct nvic *nvic, const char *reason, const uint32_t *pc)
     nvic->locked_up = true;
     snprintf(text, sizeof(text), "lock-up: %.150s", reason);
     nvic->told(nvic->told_context, text, pc);
-    machine_stop(nvic->machine, MACHINE_EXIT_LOCKUP);
+    if (nvic->debugger.locked_up == NULL || !nvic->debugger.locked_up(nvic->debugger.context)) {
+        machine_stop(nvic->machine, MACHINE_EXIT_LOCKUP);
+    }
 }
 
 static const char *exception_name(unsigned exception)
@@ -254,6 +256,9 @@ static void enter_handler(struct nvic *nvic, struct cpu_state *state, unsigned e
         lock_up(nvic, "a vector without its Thumb bit", NULL);
     }
     cpu_write_state(nvic->cpu, state);
+    if (nvic->debugger.entered != NULL) {
+        nvic->debugger.entered(nvic->debugger.context, exception, nvic->cfsr);
+    }
 }
 
 // Saves the context on the stack in use. False: the stack is not memory.
@@ -571,6 +576,24 @@ bool nvic_exception(struct nvic *nvic, enum cpu_exception kind, uint32_t detail)
         take(nvic, kind, detail);
     }
     return !nvic->locked_up;
+}
+
+// --- A debugger ---------------------------------------------------------------------------------
+
+void nvic_note_debug_event(struct nvic *nvic, uint32_t dfsr)
+{
+    nvic->dfsr |= dfsr;
+}
+
+void nvic_update_masks(struct nvic *nvic)
+{
+    nvic->locked_up = false; // it may have put the core somewhere else
+    nvic_update(nvic);
+}
+
+void nvic_set_debugger(struct nvic *nvic, const struct nvic_debugger *debugger)
+{
+    nvic->debugger = *debugger;
 }
 
 // --- Creation, reset ----------------------------------------------------------------------------

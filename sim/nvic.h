@@ -78,6 +78,17 @@ bool nvic_take_sleep_on_exit(struct nvic *nvic);
 // A memory management fault of the instruction at `address` before it runs.
 void nvic_fault_fetch(struct nvic *nvic, uint32_t address);
 
+// A debugger: bits of DFSR are set; it changed masks; it hears of entries and of lock-ups (true:
+// the process goes on).
+void nvic_note_debug_event(struct nvic *nvic, uint32_t dfsr);
+void nvic_update_masks(struct nvic *nvic);
+struct nvic_debugger {
+    void *context;
+    void (*entered)(void *context, unsigned exception, uint32_t cfsr);
+    bool (*locked_up)(void *context);
+};
+void nvic_set_debugger(struct nvic *nvic, const struct nvic_debugger *debugger);
+
 // Every exception entered since reset.
 const uint64_t *nvic_entries(const struct nvic *nvic);
 

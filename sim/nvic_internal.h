@@ -62,6 +62,7 @@ struct nvic {
     void *ccr_context;
     void (*cpacr_changed)(void *context);
     void *cpacr_context;
+    struct nvic_debugger debugger;
 };
 
 static inline bool bit_get(const uint32_t *bits, unsigned number)

@@ -22,6 +22,9 @@ enum option_code {
     OPTION_USB,
     OPTION_UART,
     OPTION_CONTROL,
+    OPTION_STLINK,
+    OPTION_JTAG,
+    OPTION_GDB,
     OPTION_SPEED,
     OPTION_UNTIL,
     OPTION_TIMEOUT,
@@ -41,6 +44,9 @@ static const struct option long_options[] = {
     {"usb", required_argument, NULL, OPTION_USB},
     {"uart", required_argument, NULL, OPTION_UART},
     {"control", required_argument, NULL, OPTION_CONTROL},
+    {"stlink", required_argument, NULL, OPTION_STLINK},
+    {"jtag", required_argument, NULL, OPTION_JTAG},
+    {"gdb", required_argument, NULL, OPTION_GDB},
     {"speed", required_argument, NULL, OPTION_SPEED},
     {"until", required_argument, NULL, OPTION_UNTIL},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
@@ -72,6 +78,10 @@ void options_print_help(void)
         "  --control unix:PATH   take commands: reset, power-cycle, power-cut-after N [FRACTION],\n"
         "                        power-off-after N [FRACTION], tear-seed N, usb plug|unplug,\n"
         "                        button down|up, stats, quit\n"
+        "  --stlink PORT         an ST-LINK on this TCP port, as behind stlink-server (OpenOCD:\n"
+        "                        st-link backend tcp PORT); 0: any port that is free\n"
+        "  --jtag PORT           the JTAG pins for OpenOCD's remote_bitbang\n"
+        "  --gdb PORT            GDB connects here without any probe: target remote :PORT\n"
         "  --speed real|max      real (default): never ahead of the wall clock\n"
         "  --until TEXT          end with 0 when a serial port has printed TEXT\n"
         "  --timeout SECONDS     end with 12 after that much virtual time\n"
@@ -194,6 +204,15 @@ static bool parse_option(struct options *options, int option, const char *argume
                    : complain("--uart takes NAME=WHERE", argument);
     case OPTION_CONTROL:
         options->control = argument;
+        return true;
+    case OPTION_STLINK:
+        options->stlink = argument;
+        return true;
+    case OPTION_JTAG:
+        options->jtag = argument;
+        return true;
+    case OPTION_GDB:
+        options->gdb = argument;
         return true;
     case OPTION_SPEED:
         return parse_speed(options, argument);

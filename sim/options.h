@@ -20,6 +20,9 @@ struct options {
     const char *uarts[OPTIONS_UARTS_MAX]; // NAME=WHERE
     unsigned uart_count;
     const char *control;
+    const char *stlink; // TCP ports; NULL: none
+    const char *jtag;
+    const char *gdb;
     bool max_speed;
     const char *until;
     uint64_t timeout_ns; // 0: none

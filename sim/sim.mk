@@ -7,7 +7,8 @@ SIM_MACHINE_ASAN    := $(addprefix $(BUILD)/asan/,$(SIM_MACHINE_OBJECTS))
 # The core complex.
 SIM_CORE_OBJECTS := $(addprefix sim/,core.o core_run.o cpu_unicorn.o cpu_unicorn_pc.o \
                     cpu_unicorn_stores.o nvic.o \
-                    nvic_registers.o systick.o mpu.o l1_cache.o debug_units.o symbols.o loader.o)
+                    nvic_registers.o systick.o mpu.o l1_cache.o debug.o debug_components.o \
+                    debug_units.o symbols.o loader.o)
 SIM_CORE_ASAN    := $(addprefix $(BUILD)/asan/,$(SIM_CORE_OBJECTS))
 
 # The models' tests: each fragment names its own programs and objects.

@@ -25,6 +25,8 @@ struct systick {
     struct machine *machine;
     struct nvic *nvic;
     struct event event;
+    bool halted;
+    uint64_t cycles_left; // when the core was halted; 0: nothing was armed
     uint32_t control;
     uint32_t load;
     bool count_flag;
@@ -52,8 +54,18 @@ static bool running(const struct systick *systick)
     return (systick->control & CTRL_ENABLE) != 0;
 }
 
+static void disarm(struct systick *systick)
+{
+    event_cancel(systick->machine, &systick->event);
+    systick->cycles_left = 0;
+}
+
 static void arm(struct systick *systick)
 {
+    if (systick->halted) {
+        systick->cycles_left = systick->zero_cycle - machine_cycles(systick->machine);
+        return;
+    }
     event_arm_at(systick->machine, &systick->event,
                  machine_cycle_time_ns(systick->machine, systick->zero_cycle));
 }
@@ -65,7 +77,7 @@ static void start(struct systick *systick, uint32_t value)
     // From 0 the next clock loads LOAD, which then counts down.
     uint64_t clocks = value != 0 ? value : (uint64_t)systick->load + 1;
 
-    event_cancel(systick->machine, &systick->event);
+    disarm(systick);
     systick->zero_cycle = now + clocks * divider(systick);
     if (value != 0 || systick->load != 0) {
         arm(systick);
@@ -80,10 +92,12 @@ static uint32_t value_now(const struct systick *systick)
     if (!running(systick)) {
         return systick->stopped_value;
     }
-    if (!systick->event.armed || systick->zero_cycle <= now) {
-        return 0;
+    if (systick->halted) {
+        left = systick->cycles_left;
+    } else {
+        left = systick->event.armed && systick->zero_cycle > now ? systick->zero_cycle - now : 0;
     }
-    left = (systick->zero_cycle - now + divider(systick) - 1) / divider(systick);
+    left = (left + divider(systick) - 1) / divider(systick);
     return left > systick->load && left == (uint64_t)systick->load + 1
                ? 0
                : (uint32_t)left & VALUE_MASK;
@@ -105,6 +119,20 @@ static void fire(void *context)
         systick->zero_cycle += ((uint64_t)systick->load + 1) * divider(systick);
         arm(systick);
     }
+}
+
+void systick_halted(struct systick *systick, bool halted)
+{
+    if (halted && !systick->halted && systick->event.armed) {
+        systick->cycles_left = systick->zero_cycle - machine_cycles(systick->machine);
+        event_cancel(systick->machine, &systick->event);
+    } else if (!halted && systick->halted && systick->cycles_left != 0) {
+        systick->halted = false;
+        systick->zero_cycle = machine_cycles(systick->machine) + systick->cycles_left;
+        systick->cycles_left = 0;
+        arm(systick);
+    }
+    systick->halted = halted;
 }
 
 void systick_clock_changed(struct systick *systick)
@@ -142,7 +170,7 @@ static void control_write(struct systick *systick, uint32_t control)
 
     systick->control = control;
     if (!running(systick)) {
-        event_cancel(systick->machine, &systick->event);
+        disarm(systick);
         systick->stopped_value = value;
     } else if (!was_running || !same_clock) {
         start(systick, value);
@@ -178,7 +206,7 @@ static void systick_write(void *context, uint32_t offset, unsigned size, uint32_
 
 void systick_reset(struct systick *systick)
 {
-    event_cancel(systick->machine, &systick->event);
+    disarm(systick);
     systick->control = 0;
     systick->load = 0;
     systick->count_flag = false;

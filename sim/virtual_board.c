@@ -214,6 +214,28 @@ bool virtual_board_load(struct virtual_board *board, const char *specification, 
     return true;
 }
 
+bool virtual_board_write_flash(struct virtual_board *board, uint32_t address, const uint8_t *data,
+                               size_t length)
+{
+    const struct memory_region *region = machine_region_at(board->machine, address);
+    uint8_t *memory = memory_at(board, address, length);
+
+    // With two chips the window is a copy of both.
+    if (memory == NULL || region->writable || board->chips[1] != NULL) {
+        return false;
+    }
+    if (address - FLASH_BASE < FLASH_SIZE) {
+        flash_forget_programmed(board->peripherals.flash, address - FLASH_BASE, (uint32_t)length);
+    }
+    if (data != NULL) {
+        memcpy(memory, data, length);
+    } else {
+        memset(memory, 0xFF, length);
+    }
+    machine_memory_changed(board->machine, address, (uint32_t)length);
+    return true;
+}
+
 // --- LED, button, cable -------------------------------------------------------------------------
 
 static void pins_changed(void *context, struct pin pin)

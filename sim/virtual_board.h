@@ -28,6 +28,11 @@ void virtual_board_destroy(struct virtual_board *board);
 bool virtual_board_load(struct virtual_board *board, const char *specification, char *error,
                         size_t error_size);
 
+// For a debugger's `load`: erases (data NULL) or writes internal flash or the chip, at once and
+// without the rules that the program's own stores are under. False: no flash is there.
+bool virtual_board_write_flash(struct virtual_board *board, uint32_t address, const uint8_t *data,
+                               size_t length);
+
 // Power comes on; call once, after loading.
 void virtual_board_power_on(struct virtual_board *board);
 
