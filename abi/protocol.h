@@ -1,5 +1,5 @@
 // The wire protocol's numbers: kinds, status codes, offsets and sizes. Written from SPEC.md
-// sections 1, 2, 3, 4, 6 and 7; the meaning of each stands there.
+// sections 1, 2, 3, 4, 6, 7 and 13; the meaning of each stands there.
 //
 // Offsets are those of a field in its payload (QL_BODY_: in the body); all integers are
 // little-endian and are read and written by abi/bytes.h.
@@ -46,6 +46,7 @@ enum ql_kind {
     QL_KIND_SECTORS = 0x06,
     QL_KIND_BOOT = 0x07,
     QL_KIND_RESET = 0x08,
+    QL_KIND_UNLOCK = 0x09,
     QL_KIND_BEGIN = 0x10,
     QL_KIND_END = 0x11,
     QL_KIND_ABORT = 0x12,
@@ -82,6 +83,7 @@ enum {
     QL_CAPABILITY_SECTORS = 1 << 1,
     QL_CAPABILITY_HASH = 1 << 2,
     QL_CAPABILITY_RESET_STAY = 1 << 3,
+    QL_CAPABILITY_LOCKED = 1 << 8, // a state: set while no key has unlocked the board
 };
 
 enum {
@@ -133,6 +135,8 @@ enum ql_info_tag {
     QL_INFO_SFDP = 0x12,
     QL_INFO_CHIP_NAME = 0x13,
     QL_INFO_RUN = 0x14, // comes once for each known run
+    QL_INFO_BOARD_ID = 0x18,
+    QL_INFO_LOCK = 0x19,
 };
 
 // The value of QL_INFO_RUN.
@@ -176,6 +180,10 @@ enum ql_status {
     QL_STATUS_NO_ROOM = 20,
     QL_STATUS_NOT_SEALED = 21,
     QL_STATUS_CHANGED = 22,
+    QL_STATUS_LOCKED = 30,
+    QL_STATUS_BAD_KEY = 31,
+    QL_STATUS_EXPIRED = 32,
+    QL_STATUS_WAIT = 33,
 };
 
 // Section 4.
@@ -264,6 +272,65 @@ enum {
     QL_START_HELLO_MS = 700,     // and from then on this long for its first frame
 };
 
+// Section 13.
+#define QL_BOARD_ID_DOMAIN    "quadlane board id v1" // hashed with the zero at its end
+#define QL_ISSUER_DOMAIN      "quadlane issuer v1"
+#define QL_KEY_DOMAIN         "quadlane key v1"
+#define QL_PERMIT_ALL         UINT32_MAX
+#define QL_GENERATION_DEFAULT 1
+
+enum {
+    QL_UID_SIZE = 12,
+    QL_BOARD_ID_SIZE = 32,
+    QL_FINGERPRINT_SIZE = 16, // the first bytes of a SHA-256
+    QL_ISSUER_KEY_SIZE = 32,
+    QL_SIGNATURE_SIZE = 64,
+};
+
+enum ql_permit {
+    QL_PERMIT_READ = 1 << 0,
+    QL_PERMIT_WRITE = 1 << 1,
+    QL_PERMIT_SETTINGS = 1 << 2,
+    QL_PERMIT_PROTECT = 1 << 3,
+};
+
+enum {
+    QL_KEY_VERSION = 0,
+    QL_KEY_ZERO = 1,
+    QL_KEY_PERMISSIONS = 4,
+    QL_KEY_GENERATION = 8,
+    QL_KEY_NOT_AFTER = 12, // days since 1970-01-01, 0: none
+    QL_KEY_SIGNATURE = 16,
+    QL_KEY_SIZE = QL_KEY_SIGNATURE + QL_SIGNATURE_SIZE,
+    QL_KEY_TERMS_SIZE = QL_KEY_SIGNATURE,
+    QL_KEY_VERSION_KNOWN = 1,
+
+    QL_UNLOCK_TODAY = 0,
+    QL_UNLOCK_KEY = 4,
+    QL_UNLOCK_SIZE = QL_UNLOCK_KEY + QL_KEY_SIZE,
+    QL_UNLOCK_CONTENT_SIZE = 4, // the permissions held now
+
+    QL_UNLOCK_WAIT_FIRST_MS = 1000,
+    QL_UNLOCK_WAIT_MAX_MS = 60000,
+};
+
+enum ql_lock_state {
+    QL_LOCK_OPEN = 0,
+    QL_LOCK_LOCKED = 1,
+    QL_LOCK_UNLOCKED = 2,
+};
+
+// INFO item QL_INFO_LOCK.
+enum {
+    QL_LOCK_STATE = 0,
+    QL_LOCK_PERMISSIONS = 4,
+    QL_LOCK_GENERATION = 8,
+    QL_LOCK_ISSUER = 12, // absent if the board is open
+    QL_LOCK_SIZE_OPEN = 12,
+    QL_LOCK_SIZE = QL_LOCK_ISSUER + QL_FINGERPRINT_SIZE,
+};
+
+_Static_assert(QL_KEY_SIZE == 80 && QL_UNLOCK_SIZE == 84, "SPEC.md section 13: a key");
 _Static_assert(QL_BODY_MIN == 12 && QL_BODY_MAX == 4124, "SPEC.md section 1: size of a body");
 _Static_assert(QL_STREAM_DATA + QL_WRITE_LENGTH_MAX == QL_PAYLOAD_MAX, "a WRITE fills a payload");
 _Static_assert(QL_ANSWER_CONTENT + QL_READ_LENGTH_MAX <= QL_PAYLOAD_MAX, "READ fits its answer");

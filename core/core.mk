@@ -1,9 +1,12 @@
 # core: the device's logic, without registers, and the tests of abi and core.
-CORE_SOURCES := core/boot.c core/nor.c core/nor_table.c core/records.c core/seal.c \
+CORE_SOURCES := core/boot.c core/lock.c core/nor.c core/nor_table.c core/records.c core/seal.c \
                 core/server.c core/server_info.c core/sfdp.c core/update.c
 
-UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server boot)
+UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server \
+                boot lock)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
+# Tests make their own policies; this is the one of an image without an issuer.
+UNIT_SHARED  += core/lock_open.c
 UNIT_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) $(UNIT_SHARED))
 
 $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(UNIT_OBJECTS)
@@ -14,7 +17,8 @@ TEST_PROGRAMS += $(UNIT_TESTS)
 
 # The driver on the virtual board's chip, which knows nothing of it.
 UNIT_ON_MODEL         := $(addprefix $(BUILD)/tests/unit/test_,nor_on_model power_cuts)
-UNIT_ON_MODEL_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) tests/unit/model_bus.c)
+UNIT_ON_MODEL_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) \
+                           core/lock_open.c tests/unit/model_bus.c)
 
 $(UNIT_ON_MODEL): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(UNIT_ON_MODEL_OBJECTS) \
                   $$(NOR_ASAN) $$(SIM_MACHINE_ASAN)
@@ -25,7 +29,7 @@ TEST_PROGRAMS += $(UNIT_ON_MODEL)
 
 # The device's side of the line under libFuzzer, with the vectors as seeds.
 FUZZ_DEVICE         := $(BUILD)/fuzz/fuzz_device_frames
-FUZZ_DEVICE_SOURCES := $(ABI_SOURCES) $(CORE_SOURCES) tests/unit/fake_nor.c tests/fuzz/fuzz_device_frames.c
+FUZZ_DEVICE_SOURCES := $(ABI_SOURCES) $(CORE_SOURCES) core/lock_open.c tests/unit/fake_nor.c tests/fuzz/fuzz_device_frames.c
 FUZZ_DEVICE_OBJECTS := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZ_DEVICE_SOURCES))
 
 $(FUZZ_DEVICE_OBJECTS): $(BUILD)/fuzz/%.o: %.c

@@ -1,4 +1,4 @@
-// The protocol server. Written from SPEC.md sections 1 to 5.
+// The protocol server. Written from SPEC.md sections 1 to 5 and 13.
 //
 // Requests are answered at once where that takes neither time nor the chip; the others (HASH,
 // SECTORS, READ, BOOT, RESET, END) become the one job that server_run works on in slices.
@@ -18,6 +18,11 @@ enum {
 
 static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
 
+static uint32_t now_ms(const struct server *server)
+{
+    return server->nor->bus->now_ms(server->nor->bus->context);
+}
+
 void server_init(struct server *server, const struct server_config *config)
 {
     memset(server, 0, sizeof *server);
@@ -30,6 +35,9 @@ void server_init(struct server *server, const struct server_config *config)
     records_load(&server->records);
     update_init(&server->update, config->nor, &server->records, config->sha256, config->ring,
                 config->ring_size);
+    lock_init(&server->lock, config->policy, config->sha256, config->facts->uid,
+              config->lock_memory, now_ms(server));
+    update_set_lock(&server->update, &server->lock);
     uint32_t end = QL_PROGRAM_FIRST;
     uint32_t size = config->nor->geometry.size;
     uint32_t used = QL_PROGRAM_FIRST - QL_MAPPED_BASE;
@@ -164,6 +172,17 @@ static void status_serve(struct server *server, const struct server_request *req
     record_answer(server, request, outcome_ok);
 }
 
+static void unlock_serve(struct server *server, const struct server_request *request)
+{
+    struct outcome outcome = lock_unlock(&server->lock, request->payload, now_ms(server));
+    uint32_t content = 0;
+    if (outcome.status == QL_STATUS_OK) {
+        ql_store_u32(server->answer + QL_ANSWER_CONTENT, server->lock.permissions);
+        content = QL_UNLOCK_CONTENT_SIZE;
+    }
+    answer_put(server, request, outcome, content);
+}
+
 static void begin_serve(struct server *server, const struct server_request *request)
 {
     // HASH and the like read the chip, which an update would take from under them.
@@ -201,17 +220,17 @@ static struct outcome job_check(const struct server *server, const struct server
     case QL_KIND_READ:
         if (second == 0 || second > QL_READ_LENGTH_MAX)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_READ_LENGTH};
-        return update_range_check(update, first, second, false);
+        return update_read_check(update, first, second);
     case QL_KIND_HASH:
         if (second == 0)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_HASH_LENGTH};
-        return update_range_check(update, first, second, false);
+        return update_read_check(update, first, second);
     case QL_KIND_SECTORS:
         if (second == 0 || second > QL_SECTORS_COUNT_MAX)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_SECTORS_COUNT};
         if (first % QL_SECTOR_SIZE != 0)
             return (struct outcome){QL_STATUS_ALIGNMENT, first};
-        return update_range_check(update, first, second * QL_SECTOR_SIZE, false);
+        return update_read_check(update, first, second * QL_SECTOR_SIZE);
     case QL_KIND_BOOT:
         if (second != 0)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BOOT_ZERO};
@@ -251,11 +270,16 @@ static const struct service services[] = {
     {QL_KIND_HASH, QL_HASH_SIZE, job_serve},     {QL_KIND_SECTORS, QL_SECTORS_SIZE, job_serve},
     {QL_KIND_BOOT, QL_BOOT_SIZE, job_serve},     {QL_KIND_RESET, QL_RESET_SIZE, job_serve},
     {QL_KIND_BEGIN, QL_BEGIN_SIZE, begin_serve}, {QL_KIND_END, QL_END_SIZE, end_serve},
-    {QL_KIND_ABORT, QL_ABORT_SIZE, abort_serve},
+    {QL_KIND_ABORT, QL_ABORT_SIZE, abort_serve}, {QL_KIND_UNLOCK, QL_UNLOCK_SIZE, unlock_serve},
 };
 
 static void request_serve(struct server *server, const struct server_request *request)
 {
+    struct outcome permitted = lock_check_kind(&server->lock, request->kind);
+    if (permitted.status != QL_STATUS_OK) {
+        answer_put(server, request, permitted, 0);
+        return;
+    }
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
         uint32_t size = services[i].size;
         if (services[i].kind != request->kind)
@@ -317,6 +341,8 @@ static void frame_take(struct server *server, const struct ql_frame *frame)
 void server_receive(struct server *server, const uint8_t *bytes, size_t length)
 {
     size_t used = 0;
+    // Now, before any request has begun to hash something.
+    lock_identify(&server->lock);
     while (used < length) {
         enum ql_frame_event event;
         struct ql_frame frame;
@@ -405,6 +431,10 @@ static void boot_run(struct server *server, uint32_t address)
         return;
     if (outcome.status == QL_STATUS_OK)
         server->action = (struct server_action){SERVER_ACT_BOOT, address};
+    // The detail would be a word of the chip.
+    if ((outcome.status == QL_STATUS_BAD_STACK || outcome.status == QL_STATUS_BAD_ENTRY) &&
+        lock_check(&server->lock, QL_PERMIT_READ).status != QL_STATUS_OK)
+        outcome.detail = 0;
     job_end(server, outcome, 0);
 }
 
@@ -507,6 +537,7 @@ size_t server_transmit(struct server *server, uint8_t *bytes, size_t capacity)
 
 void server_line_reset(struct server *server)
 {
+    lock_close(&server->lock);
     ql_frame_decoder_init(&server->decoder);
     server->job.kind = NEVER;
     server->waiting.kind = NEVER;

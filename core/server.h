@@ -24,6 +24,7 @@
 #define CORE_SERVER_H
 
 #include "abi/frame.h"
+#include "core/lock.h"
 #include "core/update.h"
 
 // What INFO and HELLO tell about the board. Read each time they are asked for, so that main may
@@ -47,6 +48,8 @@ struct server_config {
     const struct server_facts *facts;
     struct nor *nor; // nor_start was called, whatever it returned
     const struct sha256_service *sha256;
+    const struct lock_policy *policy; // null: nothing opens the board
+    struct lock_memory *lock_memory;  // null: wrong keys are forgotten at a reset
     // Ring for stream operations. HELLO's window is its size less QL_PAYLOAD_MAX, rounded down to
     // a multiple of 16: 135184 bytes (128 KiB + 4112) give a window of 128 KiB.
     uint8_t *ring;
@@ -65,12 +68,16 @@ struct server_action {
     uint32_t address;
 };
 
-// A request kept for later. BEGIN has the longest payload that any request may have.
+enum {
+    SERVER_REQUEST_MAX = QL_UNLOCK_SIZE, // the longest payload that any request may have
+};
+
+// A request kept for later.
 struct server_request {
     uint8_t kind; // 0: none
     uint16_t tag;
-    uint16_t length; // as it came; the payload is kept up to QL_BEGIN_SIZE
-    uint8_t payload[QL_BEGIN_SIZE];
+    uint16_t length; // as it came; the payload is kept up to SERVER_REQUEST_MAX
+    uint8_t payload[SERVER_REQUEST_MAX];
 };
 
 struct server {
@@ -78,6 +85,7 @@ struct server {
     struct nor *nor;
     const struct sha256_service *sha256;
     struct records records;
+    struct lock lock;
     struct update update;
     uint32_t program_end;
     uint32_t frames_taken, frames_damaged;
@@ -114,7 +122,7 @@ bool server_run(struct server *server);
 size_t server_transmit(struct server *server, uint8_t *bytes, size_t capacity);
 
 // The USB device was reset, configured anew or unplugged: forgets half-received and half-sent
-// frames, requests and answers. An open update stays.
+// frames, requests and answers, and locks the board again. An open update stays.
 void server_line_reset(struct server *server);
 
 // Good frames since start.

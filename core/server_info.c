@@ -18,9 +18,10 @@ uint16_t server_hello_store(const struct server *server, uint8_t *content)
     ql_store_u16(content + QL_HELLO_VERSION, QL_PROTOCOL_VERSION);
     ql_store_u16(content + QL_HELLO_PAYLOAD_MAX, QL_PAYLOAD_MAX);
     ql_store_u32(content + QL_HELLO_WINDOW, server->update.window);
-    ql_store_u32(content + QL_HELLO_CAPABILITIES, QL_CAPABILITY_UPDATE | QL_CAPABILITY_SECTORS |
-                                                      QL_CAPABILITY_HASH |
-                                                      QL_CAPABILITY_RESET_STAY);
+    ql_store_u32(content + QL_HELLO_CAPABILITIES,
+                 QL_CAPABILITY_UPDATE | QL_CAPABILITY_SECTORS | QL_CAPABILITY_HASH |
+                     QL_CAPABILITY_RESET_STAY |
+                     (lock_state(&server->lock) == QL_LOCK_LOCKED ? QL_CAPABILITY_LOCKED : 0));
     ql_store_u32(content + QL_HELLO_SESSION, facts->session);
     for (unsigned i = 0; i < 3; i++)
         ql_store_u32(content + QL_HELLO_UID + 4 * i, facts->uid[i]);
@@ -133,12 +134,30 @@ static void runs_add(struct items *items, const struct records *records)
     }
 }
 
+static void lock_add(struct items *items, const struct lock *lock)
+{
+    enum ql_lock_state state = lock_state(lock);
+    uint32_t generation = lock->policy ? lock->policy->generation : 0;
+    memcpy(item_add(items, QL_INFO_BOARD_ID, QL_BOARD_ID_SIZE), lock->board_id, QL_BOARD_ID_SIZE);
+    uint8_t *value =
+        item_add(items, QL_INFO_LOCK, state == QL_LOCK_OPEN ? QL_LOCK_SIZE_OPEN : QL_LOCK_SIZE);
+    memset(value, 0, QL_LOCK_SIZE_OPEN);
+    value[QL_LOCK_STATE] = (uint8_t)state;
+    ql_store_u32(value + QL_LOCK_PERMISSIONS, lock->permissions);
+    ql_store_u32(value + QL_LOCK_GENERATION, generation);
+    if (state != QL_LOCK_OPEN)
+        memcpy(value + QL_LOCK_ISSUER, lock->issuer, QL_FINGERPRINT_SIZE);
+}
+
 uint16_t server_info_store(struct server *server, uint8_t *content)
 {
     const struct server_facts *facts = server->facts;
     struct items items = {.next = content};
     text_add(&items, QL_INFO_BOARD, facts->board_name);
     text_add(&items, QL_INFO_VERSION, facts->version);
+    lock_add(&items, &server->lock);
+    if (lock_check(&server->lock, QL_PERMIT_READ).status != QL_STATUS_OK)
+        return (uint16_t)(items.next - content);
     chip_add(&items, server);
     word_add(&items, QL_INFO_MAPPED_BASE, QL_MAPPED_BASE);
     byte_add(&items, QL_INFO_STAY_REASON, (uint8_t)facts->stay_reason);

@@ -1,4 +1,4 @@
-// The update engine. Written from SPEC.md sections 4, 5 and 12.
+// The update engine. Written from SPEC.md sections 4, 5, 12 and 13.
 //
 // SPDX-License-Identifier: MIT
 #include "core/update.h"
@@ -20,6 +20,12 @@ static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
 static uint32_t now_ms(const struct update *update)
 {
     return update->nor->bus->now_ms(update->nor->bus->context);
+}
+
+// Every way to change the chip begins here.
+static struct outcome write_check(const struct update *update)
+{
+    return lock_check(update->lock, QL_PERMIT_READ | QL_PERMIT_WRITE);
 }
 
 static void ring_clear(struct update *update)
@@ -81,6 +87,11 @@ void update_set_area(struct update *update, uint32_t program_first, uint32_t pro
     update->program_end = program_end;
 }
 
+void update_set_lock(struct update *update, const struct lock *lock)
+{
+    update->lock = lock;
+}
+
 bool update_is_open(const struct update *update)
 {
     return update->state == QL_UPDATE_OPEN || update->state == QL_UPDATE_VERIFYING;
@@ -112,6 +123,13 @@ struct outcome update_range_check(const struct update *update, uint32_t address,
     if (end > update->program_end)
         return (struct outcome){QL_STATUS_RESERVED, update->program_end};
     return outcome_ok;
+}
+
+struct outcome update_read_check(const struct update *update, uint32_t address, uint32_t length)
+{
+    struct outcome permitted = lock_check(update->lock, QL_PERMIT_READ);
+    return permitted.status == QL_STATUS_OK ? update_range_check(update, address, length, false)
+                                            : permitted;
 }
 
 // The operations that wait are dropped; the chip's own, and a record, may have to end first.
@@ -177,6 +195,9 @@ static bool begin_resumes(const struct update *update, const uint8_t *payload)
 
 struct outcome update_begin(struct update *update, const uint8_t *payload)
 {
+    struct outcome permitted = write_check(update);
+    if (permitted.status != QL_STATUS_OK)
+        return permitted;
     if (begin_resumes(update, payload))
         return outcome_ok;
     struct outcome outcome = begin_check(update, payload);
@@ -254,6 +275,8 @@ static struct outcome operation_check(const struct update *update, uint8_t kind,
 
 bool update_operation(struct update *update, uint8_t kind, const uint8_t *payload, uint32_t length)
 {
+    if (write_check(update).status != QL_STATUS_OK)
+        return false;
     if (update_is_open(update) && kind != QL_KIND_ERASE && kind != QL_KIND_WRITE) {
         update_fail(update, QL_STATUS_UNKNOWN_COMMAND, kind);
         return true;
@@ -286,7 +309,9 @@ bool update_operation(struct update *update, uint8_t kind, const uint8_t *payloa
 
 struct outcome update_end(struct update *update, uint32_t id, uint32_t count)
 {
-    struct outcome outcome;
+    struct outcome outcome = write_check(update);
+    if (outcome.status != QL_STATUS_OK)
+        return outcome;
     if (update_end_outcome(update, id, &outcome))
         return outcome.status == QL_STATUS_NO_UPDATE ? outcome : outcome_ok;
     if (count > update->taken)
@@ -312,6 +337,9 @@ bool update_end_outcome(const struct update *update, uint32_t id, struct outcome
 
 struct outcome update_abort(struct update *update, uint32_t id)
 {
+    struct outcome permitted = write_check(update);
+    if (permitted.status != QL_STATUS_OK)
+        return permitted;
     bool open = update_is_open(update);
     if (id != 0 && id != update->id)
         return (struct outcome){QL_STATUS_NO_UPDATE, open ? update->id : 0};

@@ -9,6 +9,7 @@
 #define CORE_UPDATE_H
 
 #include "core/boot.h"
+#include "core/lock.h"
 #include "core/nor.h"
 #include "core/records.h"
 #include "core/seal.h"
@@ -38,6 +39,7 @@ struct update {
     struct nor *nor;
     struct records *records;
     const struct sha256_service *sha256;
+    const struct lock *lock;
     uint32_t program_first, program_end; // addresses that may be changed
     // Ring of operations, each in one piece.
     uint8_t *ring;
@@ -77,6 +79,9 @@ void update_init(struct update *update, struct nor *nor, struct records *records
 // Which addresses may be changed, once the chip's size is known. Both multiples of 4096.
 void update_set_area(struct update *update, uint32_t program_first, uint32_t program_end);
 
+// Who is asked before anything. Without one everything is refused.
+void update_set_lock(struct update *update, const struct lock *lock);
+
 bool update_is_open(const struct update *update);
 
 // Is the chip free for others: no update open and no chip operation of a closed one under way?
@@ -86,6 +91,9 @@ bool update_is_idle(const struct update *update);
 // changed? OK, OUT_OF_RANGE, RESERVED or CHIP_ABSENT.
 struct outcome update_range_check(const struct update *update, uint32_t address, uint32_t length,
                                   bool program);
+
+// May these bytes of the chip be read, by whatever way? The range check, or LOCKED.
+struct outcome update_read_check(const struct update *update, uint32_t address, uint32_t length);
 
 // BEGIN, whose payload has QL_BEGIN_SIZE bytes.
 struct outcome update_begin(struct update *update, const uint8_t *payload);

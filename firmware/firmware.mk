@@ -1,6 +1,11 @@
 # firmware: bootloader images for bare metal, one for each board (boards/NAME.c) and image
 # (images/NAME/): build/firmware/BOARD-IMAGE.elf, .bin, .hex, .map. `make size` prints their sizes.
 #
+# `make ISSUER=NAME.pub` also builds BOARD-IMAGE-locked.*: the same objects, the issuer's public key
+# in place of the open policy, and libsodium's signature check. MIN_GENERATION=N makes them refuse
+# keys of generations before N. libsodium's sources are Debian's, fetched when they are missing;
+# LIBSODIUM_SRC=DIRECTORY names others.
+#
 # The objects are built apart from the other device code: without the FPU, which a bootloader leaves
 # off, and optimised as a whole at the link. -fbuiltin: a memcpy of a word becomes a load and a store.
 FIRMWARE_BOARDS := $(patsubst firmware/boards/%.c,%,$(wildcard firmware/boards/*.c))
@@ -18,17 +23,60 @@ $(BUILD)/firmware/%.o: %.c
 	@mkdir -p $(@D)
 	$(ARM)gcc $(FIRMWARE_CFLAGS) -c $< -o $@
 
-# firmware_image BOARD IMAGE
+# firmware_image BOARD IMAGE SUFFIX POLICY-OBJECTS
 define firmware_image
-FIRMWARE_OBJECTS_$(1)-$(2) := $$(patsubst %.c,$$(BUILD)/firmware/%.o,$$(FIRMWARE_SHARED) \
-    firmware/boards/$(1).c $$(wildcard firmware/images/$(2)/*.c))
-$$(BUILD)/firmware/$(1)-$(2).elf: $$(FIRMWARE_OBJECTS_$(1)-$(2)) firmware/images/$(2)/link.ld \
-                                  firmware/link/sections.ld
-	$$(ARM)gcc $$(FIRMWARE_LDFLAGS) $$(FIRMWARE_OBJECTS_$(1)-$(2)) \
+FIRMWARE_OBJECTS_$(1)-$(2)$(3) := $$(patsubst %.c,$$(BUILD)/firmware/%.o,$$(FIRMWARE_SHARED) \
+    firmware/boards/$(1).c $$(wildcard firmware/images/$(2)/*.c)) $(4)
+$$(BUILD)/firmware/$(1)-$(2)$(3).elf: $$(FIRMWARE_OBJECTS_$(1)-$(2)$(3)) \
+                                      firmware/images/$(2)/link.ld firmware/link/sections.ld
+	$$(ARM)gcc $$(FIRMWARE_LDFLAGS) $$(FIRMWARE_OBJECTS_$(1)-$(2)$(3)) \
 	    -T firmware/images/$(2)/link.ld -Wl,-Map=$$(@:.elf=.map) -o $$@
 endef
+FIRMWARE_OPEN := $(BUILD)/firmware/core/lock_open.o
 $(foreach board,$(FIRMWARE_BOARDS),$(foreach image,$(FIRMWARE_IMAGES),\
-    $(eval $(call firmware_image,$(board),$(image)))))
+    $(eval $(call firmware_image,$(board),$(image),,$(FIRMWARE_OPEN)))))
+
+# libsodium: what checking a signature takes, without its start-up and its choice of processors.
+LIBSODIUM_SRC   ?= $(BUILD)/third_party/libsodium
+LIBSODIUM_FILES := crypto_core/ed25519/ref10/ed25519_ref10 crypto_hash/sha512/cp/hash_sha512_cp \
+                   crypto_sign/ed25519/ref10/open crypto_sign/ed25519/ref10/sign \
+                   crypto_verify/sodium/verify sodium/utils
+LIBSODIUM_FLAGS := -std=gnu11 -w -DCONFIGURED=1 -DSODIUM_STATIC=1 -DNATIVE_LITTLE_ENDIAN=1 \
+                   -I$(LIBSODIUM_SRC)/src/libsodium/include \
+                   -I$(LIBSODIUM_SRC)/src/libsodium/include/sodium \
+                   -fmacro-prefix-map=$(abspath $(LIBSODIUM_SRC))/=
+LIBSODIUM_C     := $(LIBSODIUM_FILES:%=$(LIBSODIUM_SRC)/src/libsodium/%.c)
+
+$(BUILD)/third_party/libsodium:
+	@tools/fetch_sources $(@D) $(@F)
+$(LIBSODIUM_C): | $(LIBSODIUM_SRC)
+
+# -fcallgraph-info: how much stack each function takes, and who calls whom (tools/stack_report).
+$(BUILD)/firmware/libsodium/%.o: $(LIBSODIUM_SRC)/src/libsodium/%.c
+	@mkdir -p $(@D)
+	$(ARM)gcc $(filter-out -std=% -W% -flto=% -MMD -MP,$(FIRMWARE_CFLAGS)) $(LIBSODIUM_FLAGS) \
+	    -fcallgraph-info=su -c $< -o $@
+
+# The policy is made anew when it would say something else.
+MIN_GENERATION  ?= 1
+FIRMWARE_ISSUER := $(BUILD)/firmware/issuer
+$(FIRMWARE_ISSUER).c: tools/issuer_source $(ISSUER) firmware-issuer
+	@mkdir -p $(@D)
+	@tools/issuer_source '$(ISSUER)' '$(MIN_GENERATION)' $@
+.PHONY: firmware-issuer
+firmware-issuer:
+
+$(FIRMWARE_ISSUER).o: $(FIRMWARE_ISSUER).c
+	$(ARM)gcc $(FIRMWARE_CFLAGS) -c $< -o $@
+
+FIRMWARE_LOCKED := $(FIRMWARE_ISSUER).o $(BUILD)/firmware/core/ed25519_sodium.o \
+                   $(LIBSODIUM_FILES:%=$(BUILD)/firmware/libsodium/%.o)
+ifneq ($(ISSUER),)
+$(foreach board,$(FIRMWARE_BOARDS),$(foreach image,$(FIRMWARE_IMAGES),\
+    $(eval $(call firmware_image,$(board),$(image),-locked,$(FIRMWARE_LOCKED)))))
+FIRMWARE_NAMES  += $(addsuffix -locked,$(FIRMWARE_NAMES))
+FIRMWARE_IMAGES += $(addsuffix -locked,$(FIRMWARE_IMAGES))
+endif
 
 $(BUILD)/firmware/%.bin: $(BUILD)/firmware/%.elf
 	$(ARM)objcopy -O binary $< $@
@@ -41,7 +89,8 @@ FIRMWARE_FILES := $(foreach suffix,elf bin hex,\
 ALL += $(FIRMWARE_FILES)
 
 # An image's limit in bytes of flash; without one only the memory's size counts.
-FIRMWARE_LIMIT_flash := 49152
+FIRMWARE_LIMIT_flash        := 49152
+FIRMWARE_LIMIT_flash-locked := 65536
 
 .PHONY: size firmware
 firmware: $(FIRMWARE_FILES)
@@ -59,3 +108,23 @@ $(FIRMWARE_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(FIRMWAR
 	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -o $@
 
 TEST_PROGRAMS += $(FIRMWARE_TESTS)
+
+# The signature check of locked images, for the PC. Its libsodium is hidden from the PC's own, with
+# which the test compares it.
+ED25519_TEST    := $(BUILD)/tests/unit/test_ed25519
+ED25519_OBJECTS := $(BUILD)/asan/core/ed25519_sodium.o $(LIBSODIUM_FILES:%=$(BUILD)/asan/libsodium/%.o)
+
+$(BUILD)/asan/libsodium/%.o: $(LIBSODIUM_SRC)/src/libsodium/%.c
+	@mkdir -p $(@D)
+	$(CLANG) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	    -fno-sanitize-recover=all $(LIBSODIUM_FLAGS) -c $< -o $@
+
+$(BUILD)/asan/ed25519_device.o: $(ED25519_OBJECTS)
+	ld -r -o $@ $^
+	objcopy --keep-global-symbol=ed25519_verify $@
+
+$(ED25519_TEST): $(BUILD)/asan/tests/unit/test_ed25519.o $(BUILD)/asan/ed25519_device.o
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -lsodium -o $@
+
+TEST_PROGRAMS += $(ED25519_TEST)

@@ -29,6 +29,7 @@ bool ql_board_parse_hello(struct ql_board *board, const uint8_t *content, size_t
     board->session = ql_load_u32(content + QL_HELLO_SESSION);
     for (int i = 0; i < 3; i++)
         snprintf(board->serial + 8 * i, 9, "%08X", ql_load_u32(content + QL_HELLO_UID + 4 * i));
+    ql_board_id(content + QL_HELLO_UID, board->id);
     if (board->payload_max > QL_PAYLOAD_MAX)
         board->payload_max = QL_PAYLOAD_MAX;
     // Less, and not even one WRITE of the smallest useful size would fit.
@@ -76,12 +77,26 @@ static void take_erase_types(struct ql_geometry *geometry, const uint8_t *value,
 
 // Items whose value is longer than known here may have grown in a later version.
 static const uint8_t smallest_sizes[] = {
-    [QL_INFO_JEDEC_ID] = 3,    [QL_INFO_CHIP_SIZE] = 4,    [QL_INFO_STATUS_REGISTERS] = 3,
-    [QL_INFO_MAPPED_BASE] = 4, [QL_INFO_PROGRAM_AREA] = 8, [QL_INFO_ERASE_TYPES] = 4,
-    [QL_INFO_PAGE] = 4,        [QL_INFO_STAY_REASON] = 1,  [QL_INFO_BOOT_ADDRESS] = 4,
-    [QL_INFO_VERDICT] = 8,     [QL_INFO_RESET_CAUSE] = 4,  [QL_INFO_IDCODE] = 4,
-    [QL_INFO_CLOCKS] = 8,      [QL_INFO_COUNTERS] = 8,     [QL_INFO_READ_PROTECTION] = 1,
-    [QL_INFO_SFDP] = 2,        [QL_INFO_CHIP_NAME] = 0,    [QL_INFO_RUN] = QL_RUN_SIZE,
+    [QL_INFO_JEDEC_ID] = 3,
+    [QL_INFO_CHIP_SIZE] = 4,
+    [QL_INFO_STATUS_REGISTERS] = 3,
+    [QL_INFO_MAPPED_BASE] = 4,
+    [QL_INFO_PROGRAM_AREA] = 8,
+    [QL_INFO_ERASE_TYPES] = 4,
+    [QL_INFO_PAGE] = 4,
+    [QL_INFO_STAY_REASON] = 1,
+    [QL_INFO_BOOT_ADDRESS] = 4,
+    [QL_INFO_VERDICT] = 8,
+    [QL_INFO_RESET_CAUSE] = 4,
+    [QL_INFO_IDCODE] = 4,
+    [QL_INFO_CLOCKS] = 8,
+    [QL_INFO_COUNTERS] = 8,
+    [QL_INFO_READ_PROTECTION] = 1,
+    [QL_INFO_SFDP] = 2,
+    [QL_INFO_CHIP_NAME] = 0,
+    [QL_INFO_RUN] = QL_RUN_SIZE,
+    [QL_INFO_BOARD_ID] = QL_BOARD_ID_SIZE,
+    [QL_INFO_LOCK] = QL_LOCK_SIZE_OPEN,
 };
 
 static void take_run(struct ql_board *board, const uint8_t *value)
@@ -136,6 +151,15 @@ static void take_chip_item(struct ql_board *board, uint8_t tag, const uint8_t *v
     }
 }
 
+static void take_lock(struct ql_board *board, const uint8_t *value, size_t size)
+{
+    board->lock_state = value[QL_LOCK_STATE];
+    board->permissions = ql_load_u32(value + QL_LOCK_PERMISSIONS);
+    board->generation = ql_load_u32(value + QL_LOCK_GENERATION);
+    if (size >= QL_LOCK_SIZE)
+        memcpy(board->issuer, value + QL_LOCK_ISSUER, QL_FINGERPRINT_SIZE);
+}
+
 static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *value, size_t size)
 {
     switch (tag) {
@@ -171,6 +195,12 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
         break;
     case QL_INFO_READ_PROTECTION:
         board->read_protection = value[0];
+        break;
+    case QL_INFO_BOARD_ID:
+        memcpy(board->id_told, value, QL_BOARD_ID_SIZE);
+        break;
+    case QL_INFO_LOCK:
+        take_lock(board, value, size);
         break;
     default:
         take_chip_item(board, tag, value, size);
@@ -220,8 +250,15 @@ int ql_board_info(struct ql_link *link, struct ql_board *board, struct ql_failur
         ql_link_call(link, QL_KIND_INFO, NULL, 0, "asking what it is", &answer, failure);
     if (result != 0)
         return result;
-    return ql_board_parse_info(board, answer.content, answer.size) ? 0
-                                                                   : fail_content(failure, "INFO");
+    if (!ql_board_parse_info(board, answer.content, answer.size))
+        return fail_content(failure, "INFO");
+    if (!ql_board_has(board, QL_INFO_BOARD_ID) ||
+        memcmp(board->id, board->id_told, QL_BOARD_ID_SIZE) == 0)
+        return 0;
+    ql_fail(failure, QL_BOARD_NONSENSE,
+            "the board's id is not the one that follows from its unique id");
+    ql_hint(failure, "its bootloader is broken, or something else poses as this board");
+    return -QL_BOARD_NONSENSE;
 }
 
 int ql_board_check_chip(const struct ql_board *board, struct ql_failure *failure)

@@ -5,6 +5,7 @@
 #define HOST_BOARD_H
 
 #include "host/area.h"
+#include "host/key.h"
 #include "host/link.h"
 #include "host/plan.h"
 
@@ -27,7 +28,8 @@ struct ql_board {
     uint32_t window;
     uint32_t capabilities;
     uint32_t session;
-    char serial[QL_SERIAL_SIZE]; // the unique id as the USB serial number spells it
+    char serial[QL_SERIAL_SIZE];  // the unique id as the USB serial number spells it
+    uint8_t id[QL_BOARD_ID_SIZE]; // computed from it
 
     // INFO; `items` has bit n set when item n came.
     uint32_t items;
@@ -51,6 +53,11 @@ struct ql_board {
     uint8_t sfdp[2];
     struct ql_run runs[QL_RUNS_MAX];
     size_t run_count;
+    uint8_t id_told[QL_BOARD_ID_SIZE]; // what the board itself says
+    uint8_t lock_state;                // enum ql_lock_state
+    uint32_t permissions;
+    uint32_t generation;
+    uint8_t issuer[QL_FINGERPRINT_SIZE];
 };
 
 struct ql_update_progress {

@@ -360,7 +360,10 @@ static int reconnect(struct ql_connection *connection, struct ql_failure *failur
     connection->board.session = board.session;
     connection->board.window = board.window;
     connection->board.payload_max = board.payload_max;
-    return 0;
+    connection->board.capabilities = board.capabilities;
+    if (!ql_board_is_locked(&board) || !connection->has_key)
+        return 0;
+    return ql_board_unlock(&connection->link, &connection->board, &connection->key, true, failure);
 }
 
 int ql_list(struct ql_found *found, size_t *count, struct ql_failure *failure)

@@ -8,7 +8,7 @@
 #ifndef HOST_CONNECTION_H
 #define HOST_CONNECTION_H
 
-#include "host/board.h"
+#include "host/unlock.h"
 
 #define QL_PORT_SIZE 256
 
@@ -18,7 +18,10 @@ struct ql_connection {
     const struct ql_observer *observer;
     char port[QL_PORT_SIZE];
     bool by_serial; // a USB board: found again by its serial number
-    // Opens the line to the same board again and says HELLO; gives up after some seconds.
+    bool has_key;   // shown to the board again whenever it comes back
+    struct ql_key key;
+    // Opens the line to the same board again, says HELLO and shows the key; gives up after some
+    // seconds.
     int (*reconnect)(struct ql_connection *connection, struct ql_failure *failure);
 };
 

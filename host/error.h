@@ -22,6 +22,7 @@ enum ql_code {
     QL_FILE_UNREADABLE = 12,
     QL_FILE_EMPTY = 13,
     QL_FILE_UNWRITABLE = 14,
+    QL_FILE_EXISTS = 15,
 
     QL_IMAGE_DAMAGED = 20,
     QL_IMAGE_MACHINE = 21,
@@ -48,6 +49,12 @@ enum ql_code {
     QL_BOARD_REFUSED = 50,
     QL_CHIP_FAILED = 51,
     QL_VERIFY = 52,
+
+    QL_LOCKED = 60,
+    QL_KEY_WRONG = 61,
+    QL_KEY_EXPIRED = 62,
+    QL_KEY_WAIT = 63,
+    QL_KEYS_FILE = 64,
 
     QL_INTERRUPTED = 130,
 };

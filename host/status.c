@@ -87,13 +87,31 @@ static const struct status_text texts[] = {
                            "the program at 0x%08X was changed after it had been verified",
                            "flash it again; if nobody changed it on purpose (with a debugger, "
                            "say), the chip is losing data"},
+    [QL_STATUS_LOCKED] = {"locked", QL_LOCKED,
+                          "the board does not permit it to the key it was shown, or was shown none "
+                          "(missing permissions: 0x%08X)",
+                          "ask the vendor for a key that permits it"},
+    [QL_STATUS_BAD_KEY] = {"bad-key", QL_KEY_WRONG,
+                           "the board refuses the key: its issuer has not signed it for this board "
+                           "(keys of version %u)",
+                           "ask the vendor for a key for the id that `quadlane id` prints"},
+    [QL_STATUS_EXPIRED] = {"expired", QL_KEY_EXPIRED,
+                           "the key is past its date, or of a generation below the board's (%u)",
+                           "ask the vendor for a new key"},
+    [QL_STATUS_WAIT] = {"wait", QL_KEY_WAIT,
+                        "after wrong keys the board looks at no key for another %u ms", "wait"},
 };
 
 #define TEXT_COUNT (sizeof texts / sizeof texts[0])
 
+static bool is_known(uint16_t status)
+{
+    return status < TEXT_COUNT && texts[status].name != NULL;
+}
+
 const char *ql_status_name(uint16_t status)
 {
-    return status < TEXT_COUNT ? texts[status].name : "unknown";
+    return is_known(status) ? texts[status].name : "unknown";
 }
 
 // The formats stand in the table above, each with one unsigned argument or none.
@@ -105,7 +123,7 @@ static void format_text(char *text, size_t size, const char *format, uint32_t de
 int ql_fail_status(struct ql_failure *failure, const char *what, uint16_t status, uint32_t detail)
 {
     char sentence[256];
-    if (status >= TEXT_COUNT || status == QL_STATUS_OK) {
+    if (!is_known(status) || status == QL_STATUS_OK) {
         ql_fail(failure, QL_BOARD_REFUSED,
                 "%s: the board answered with status %u (0x%08X), which this tool does not know",
                 what, status, detail);
@@ -120,5 +138,5 @@ int ql_fail_status(struct ql_failure *failure, const char *what, uint16_t status
         failure->board_detail = detail;
         return -(int)failure->code;
     }
-    return status < TEXT_COUNT ? -(int)texts[status].code : -QL_BOARD_REFUSED;
+    return is_known(status) ? -(int)texts[status].code : -QL_BOARD_REFUSED;
 }

@@ -218,6 +218,7 @@ static void reset_endpoints(struct otg *otg)
     otg_rx_flush(otg);
     otg->address = 0;
     otg->address_expected = -1;
+    otg->data_stage_owed = false;
     otg->enumerated = false;
     otg->setup_armed = false;
 }

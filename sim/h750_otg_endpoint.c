@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define SIZE_PKTCNT_SHIFT 19
+#define SIZE_PKTCNT0      (1u << 19) // OUT endpoint 0
 #define SIZE_STUPCNT      (3u << 29)
 #define FIFO_WORDS_MIN    16u
 
@@ -287,6 +288,7 @@ static void arm_out(struct otg *otg, unsigned number)
     }
     out->control |= EPCTL_EPENA;
     out->size_written = false;
+    otg->data_stage_owed = otg->data_stage_owed && number != 0;
 }
 
 static uint32_t control_bits(unsigned number, uint32_t old, uint32_t value, uint32_t writable)
@@ -338,6 +340,20 @@ void otg_in_control_write(struct otg *otg, unsigned number, uint32_t value)
     otg_update_irq(otg);
 }
 
+// The manual has EPENA fall with the end of the SETUP stage. NuttX's driver clears NAK alone then,
+// whatever DOEPTSIZ0 has left, and is known to work: real cores must receive the packet.
+static void receive_unarmed(struct otg *otg)
+{
+    struct otg_out_endpoint *out = &otg->out[0];
+
+    machine_violation(
+        otg->machine, otg->name,
+        "DOEPCTL0.CNAK set for a data stage without EPENA, which fell with the end of "
+        "the SETUP stage");
+    out->control |= EPCTL_EPENA;
+    out->size = (out->size & SIZE_STUPCNT) | SIZE_PKTCNT0 | otg_max_packet(otg, 0, false);
+}
+
 void otg_out_control_write(struct otg *otg, unsigned number, uint32_t value)
 {
     struct otg_out_endpoint *out = &otg->out[number];
@@ -359,6 +375,9 @@ void otg_out_control_write(struct otg *otg, unsigned number, uint32_t value)
         out->interrupts |= EPINT_EPDISD;
     } else if (is_arming(out->control, value, out->size_written)) {
         arm_out(otg, number);
+    } else if (number == 0 && value & EPCTL_CNAK && !(out->control & EPCTL_EPENA) &&
+               otg->data_stage_owed) {
+        receive_unarmed(otg);
     }
     otg_ready(otg);
     otg_update_irq(otg);

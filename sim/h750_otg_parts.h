@@ -155,6 +155,7 @@ struct otg {
     uint8_t address;          // the one the core answers to
     bool setup_armed;         // DOEPTSIZ0.STUPCNT was set
     bool setup_done_owed;     // RX_SETUP_DONE follows the next token
+    bool data_stage_owed;     // the last request has data for the device
     int16_t address_expected; // SET_ADDRESS under way: its value, else -1
 };
 

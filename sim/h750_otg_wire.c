@@ -132,6 +132,7 @@ static void dma_store(struct otg *otg, unsigned number, const uint8_t *data, siz
 static void remember_request(struct otg *otg, const uint8_t packet[8])
 {
     otg->address_expected = -1;
+    otg->data_stage_owed = !(packet[0] & 0x80) && (packet[6] | packet[7]) != 0;
     if (packet[0] == 0 && packet[1] == REQUEST_ADDRESS) {
         otg->address_expected = (int16_t)(packet[2] & 0x7F);
     }
@@ -435,6 +436,7 @@ static void wire_bus_reset(void *context)
     otg->setup_done_owed = false;
     otg->setup_armed = otg->out[0].size >> 29 != 0;
     otg->address_expected = -1;
+    otg->data_stage_owed = false;
     otg->gintsts |= GINT_USBRST;
     for (unsigned number = 0; number < OTG_ENDPOINTS; number++) {
         uint32_t kept = number == 0 ? EPCTL_USBAEP : 0;

@@ -240,6 +240,7 @@ struct acm_search {
     bool header, call, acm, joined;
     uint8_t capabilities;
     uint8_t union_control, union_data;
+    uint8_t call_data; // data interface as the call management descriptor has it
     unsigned functional_count;
 };
 
@@ -272,6 +273,7 @@ static void take_functional(struct acm_search *search, const uint8_t *at)
         }
     } else if (at[2] == FUNCTIONAL_CALL) {
         search->call = true;
+        search->call_data = at[4];
     } else if (at[2] == FUNCTIONAL_ACM) {
         search->acm = true;
         search->capabilities = at[3];
@@ -380,8 +382,12 @@ static void take_function(struct acm_search *search, const uint8_t *end)
 
     check_functional(search);
     check_protocol(host, search->control);
-    if (!search->joined) {
+    if (!search->joined && !search->call) {
         return;
+    }
+    if (!search->joined) { // then Linux believes the call management descriptor
+        search->union_control = search->control[2];
+        search->union_data = search->call_data;
     }
     if (search->union_control != search->control[2]) {
         host_violation(host, "CDC union descriptor: control interface %u in interface %u",

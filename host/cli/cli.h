@@ -28,9 +28,14 @@ enum cli_option {
     CLI_QUIET = 1 << 10,
     CLI_HELP = 1 << 11,
     CLI_VERSION = 1 << 12,
+    CLI_KEYS = 1 << 20,
+    CLI_ISSUER = 1 << 21,
+    CLI_ALLOW = 1 << 22,
+    CLI_GENERATION = 1 << 23,
+    CLI_NOT_AFTER = 1 << 24,
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
-#define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_COMMON)
+#define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
 
 struct cli;
 
@@ -41,6 +46,7 @@ struct cli_verb {
     const char *text;      // paragraphs of its help page
     unsigned options;      // enum cli_option
     int arguments_min, arguments_max;
+    bool works_locked;           // a locked board need not be unlocked
     int (*run)(struct cli *cli); // 0 or -code, with cli->failure filled in
 };
 
@@ -49,6 +55,8 @@ struct cli {
     unsigned options;
     const char *port;
     const char *serial;
+    const char *keys; // file, a null pointer: look for it
+    const char *issuer, *allow, *generation, *not_after;
     uint64_t wait_ns;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
@@ -62,7 +70,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_reset;
+    cli_boot, cli_reset, cli_id, cli_keys;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
@@ -83,8 +91,21 @@ int cli_parse_number(const char *text, const char *what, uint32_t *value,
 int cli_parse_address_file(struct cli *cli, uint32_t *address, bool *has_address,
                            const char **file);
 
-// Connects and reads INFO; with `need_chip` a board without a usable chip is a failure.
+// Connects and reads INFO; no key is looked for.
+int cli_reach(struct cli *cli);
+// The same, and finds the board's id for people and for --json.
+int cli_identify(struct cli *cli, char id[QL_BOARD_ID_TEXT]);
+// Shows the board its key if it is locked and there is one. Without one it is a failure unless the
+// verb works locked.
+int cli_unlock(struct cli *cli);
+// May the chip be read, after all that?
+bool cli_may_read(const struct cli *cli);
+// Both of these; with `need_chip` a board without a usable chip is a failure.
 int cli_connect(struct cli *cli, bool need_chip);
+
+// "everything", "read,write". Valid until the next call.
+const char *cli_permissions(uint32_t permissions);
+int cli_parse_permissions(const char *text, uint32_t *permissions, struct ql_failure *failure);
 
 // Prints to stdout unless --quiet or --json.
 void cli_say(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -12,7 +12,7 @@ static int run(struct cli *cli)
         result = cli_parse_number(cli->arguments[0], "address", &address, &cli->failure);
     if (result == 0)
         result = cli_connect(cli, true);
-    if (result == 0 && cli->argument_count == 1)
+    if (result == 0 && cli->argument_count == 1 && cli_may_read(cli))
         result = ql_area_check_write(area, "boot", address, 8, &cli->failure);
     if (result == 0)
         result = ql_board_make_idle(&cli->connection.link, &cli->failure);
@@ -22,8 +22,11 @@ static int run(struct cli *cli)
         return result;
     if (address == 0)
         address = cli->connection.board.boot_address;
-    cli_set(cli, "address", json_integer(address));
-    cli_say(cli, "started the program at 0x%08X\n", address);
+    cli_set(cli, "address", address != 0 ? json_integer(address) : json_null());
+    if (address == 0) // a locked board does not tell
+        cli_say(cli, "started the program\n");
+    else
+        cli_say(cli, "started the program at 0x%08X\n", address);
     return 0;
 }
 
@@ -39,5 +42,6 @@ const struct cli_verb cli_boot = {
     .options = CLI_BOARD,
     .arguments_min = 0,
     .arguments_max = 1,
+    .works_locked = true,
     .run = run,
 };

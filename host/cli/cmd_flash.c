@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
 
+#define ID_WAIT_NS (24 * 3600 * QL_NS_PER_S)
+
 static void set_extents(struct cli *cli, const struct ql_image *image)
 {
     json_t *list = json_array();
@@ -83,6 +85,18 @@ static int flash_image(struct cli *cli, struct ql_image *image,
     return start(cli, image);
 }
 
+// An empty path: wait for a board and say which one it is.
+static int show_id(struct cli *cli)
+{
+    char id[QL_BOARD_ID_TEXT];
+    if (!cli_has(cli, CLI_WAIT))
+        cli->wait_ns = ID_WAIT_NS;
+    const int result = cli_identify(cli, id);
+    if (result == 0)
+        cli_say(cli, "BOARD ID\n\"%s\"\n", id);
+    return result;
+}
+
 static int run(struct cli *cli)
 {
     uint32_t address = 0;
@@ -90,6 +104,8 @@ static int run(struct cli *cli)
     const char *file = NULL;
     struct ql_image image;
     int result = cli_parse_address_file(cli, &address, &has_address, &file);
+    if (result == 0 && file[0] == '\0')
+        return show_id(cli);
     if (result == 0)
         result = ql_image_load(&image, file, has_address ? &address : NULL, &cli->failure);
     if (result != 0)
@@ -116,7 +132,10 @@ const struct cli_verb cli_flash = {
         "What the chip holds already is not written again, sector by sector (4 KiB). Sectors that\n"
         "the file covers in part are FF in the rest. Before anything is erased, addresses and\n"
         "vector table are checked. Ctrl-C stops in good order and says what the chip holds; the\n"
-        "same command again finishes the work. A cable that comes back within 10 s does no harm.",
+        "same command again finishes the work. A cable that comes back within 10 s does no harm.\n"
+        "\n"
+        "With an empty path (\"\") it waits for a board and prints the board's id; nothing "
+        "changes.",
     .options = CLI_BOARD | CLI_FULL | CLI_NO_BOOT | CLI_DATA,
     .arguments_min = 1,
     .arguments_max = 2,

@@ -153,6 +153,39 @@ static json_t *runs(const struct ql_board *board)
     return list;
 }
 
+static const char *lock_name(uint8_t state)
+{
+    static const char *const names[] = {
+        [QL_LOCK_OPEN] = "open", [QL_LOCK_LOCKED] = "locked", [QL_LOCK_UNLOCKED] = "unlocked"};
+    return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
+}
+
+static void print_lock(struct cli *cli, const struct ql_board *board)
+{
+    char id[QL_BOARD_ID_TEXT];
+    char issuer[QL_FINGERPRINT_TEXT];
+    ql_board_id_text(board->id, id);
+    cli_set(cli, "board_id", json_string(id));
+    cli_say(cli, "board id          %s\n", id);
+    if (!ql_board_has(board, QL_INFO_LOCK))
+        return;
+    ql_fingerprint_text(board->issuer, issuer);
+    const bool open = board->lock_state == QL_LOCK_OPEN;
+    cli_set(cli, "lock",
+            json_pack("{s:s, s:I, s:I, s:o}", "state", lock_name(board->lock_state), "permissions",
+                      (json_int_t)board->permissions, "lowest_generation",
+                      (json_int_t)board->generation, "issuer",
+                      open ? json_null() : json_string(issuer)));
+    if (open)
+        cli_say(cli, "lock              open: it asks for no key\n");
+    else if (board->permissions == 0)
+        cli_say(cli, "lock              locked by the issuer %s (keys of generation %u and up)\n",
+                issuer, board->generation);
+    else
+        cli_say(cli, "lock              unlocked, permits %s; issuer %s, generation %u and up\n",
+                cli_permissions(board->permissions), issuer, board->generation);
+}
+
 static json_t *erase_types(const struct ql_geometry *geometry)
 {
     json_t *list = json_array();
@@ -214,10 +247,14 @@ static int run(struct cli *cli)
     if (result != 0)
         return result;
     progress_finish(&cli->progress);
-    set_all(cli, board);
+    if (cli_may_read(cli))
+        set_all(cli, board);
     cli_say(cli, "board             %s at %s\n", board->name, cli->connection.port);
     cli_say(cli, "serial number     %s\n", board->serial);
     cli_say(cli, "bootloader        %s, protocol %u\n", board->bootloader, board->protocol);
+    print_lock(cli, board);
+    if (!cli_may_read(cli))
+        return 0;
     print_program(cli, board);
     print_runs(cli, board);
     print_chip(cli, board);
@@ -235,9 +272,11 @@ const struct cli_verb cli_info = {
             "start; if\n"
             "it cannot, why. Also what the bootloader keeps account of: programs that it has "
             "verified and\n"
-            "sealed, and updates that were not finished.",
+            "sealed, and updates that were not finished."
+            "\nA locked board without a key tells only who it is and by whom it is locked.",
     .options = CLI_BOARD,
     .arguments_min = 0,
     .arguments_max = 0,
+    .works_locked = true,
     .run = run,
 };

@@ -28,5 +28,6 @@ const struct cli_verb cli_reset = {
     .options = CLI_BOARD | CLI_BOOTLOADER,
     .arguments_min = 0,
     .arguments_max = 0,
+    .works_locked = true,
     .run = run,
 };

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-int cli_connect(struct cli *cli, bool need_chip)
+int cli_reach(struct cli *cli)
 {
     const struct ql_connect_options options = {.port = cli->port,
                                                .serial = cli->serial,
@@ -28,7 +28,19 @@ int cli_connect(struct cli *cli, bool need_chip)
     if (result != 0)
         return result;
     cli_set_board(cli);
-    return need_chip ? ql_board_check_chip(board, &cli->failure) : 0;
+    return 0;
+}
+
+int cli_connect(struct cli *cli, bool need_chip)
+{
+    int result = cli_reach(cli);
+    if (result == 0)
+        result = cli_unlock(cli);
+    if (result != 0)
+        return result;
+    return need_chip && cli_may_read(cli)
+               ? ql_board_check_chip(&cli->connection.board, &cli->failure)
+               : 0;
 }
 
 void cli_say(const struct cli *cli, const char *format, ...)

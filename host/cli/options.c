@@ -27,6 +27,11 @@ static const struct option_text options[] = {
     {CLI_ALL, "all", NULL, "the whole area that programs may use"},
     {CLI_YES, "yes", NULL, "do not ask"},
     {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader"},
+    {CLI_KEYS, "keys", "FILE", "the keys file, for locked boards (default: keys.json)"},
+    {CLI_ISSUER, "issuer", "FILE", "NAME.key, which signs keys; for check NAME.pub will do"},
+    {CLI_ALLOW, "allow", "LIST", "what the key permits: everything (default), or read,write,..."},
+    {CLI_GENERATION, "generation", "N", "the key's generation (default 1)"},
+    {CLI_NOT_AFTER, "not-after", "DATE", "the key's last day, YYYY-MM-DD (default: no end)"},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
     {CLI_QUIET, "quiet", NULL, "print only errors"},
     {CLI_HELP, "help", NULL, "this page"},
@@ -173,6 +178,16 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         cli->port = value;
     if (option->option == CLI_SERIAL)
         cli->serial = value;
+    if (option->option == CLI_KEYS)
+        cli->keys = value;
+    if (option->option == CLI_ISSUER)
+        cli->issuer = value;
+    if (option->option == CLI_ALLOW)
+        cli->allow = value;
+    if (option->option == CLI_GENERATION)
+        cli->generation = value;
+    if (option->option == CLI_NOT_AFTER)
+        cli->not_after = value;
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
 }
 
@@ -250,7 +265,7 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (cli->verb == NULL) {
         ql_fail(&cli->failure, QL_USAGE,
                 "it needs a verb: flash, verify, read, erase, boot, info, "
-                "list or reset");
+                "list, reset, id or keys");
         return fail_usage(cli);
     }
     return take_arguments(cli, count - optind, words + optind);

@@ -4,6 +4,7 @@ Every wait has a limit. Paths are relative to the repository's root, where `make
 
 SPDX-License-Identifier: MIT
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -64,9 +65,16 @@ class Board:
         self.log = open(self.folder / "log", "w+")
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=subprocess.STDOUT, cwd=ROOT)
-        wait_for(lambda: self.control_path.exists() or self.process.poll() is not None, 10,
+        wait_for(lambda: self.listens() or self.process.poll() is not None, 10,
                  "the board's control socket")
+        with contextlib.suppress(OSError):  # one that has ended already
+            self.control("stats")  # once it answers, all its sockets are there
         return self
+
+    def listens(self):
+        """A socket's file is there a moment before somebody listens on it."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(str(self.control_path)) == 0
 
     def __exit__(self, kind, error, trace):
         if self.process.poll() is None:

@@ -174,15 +174,15 @@ def test_power_cycle_in_the_middle():
 
 
 def test_power_cut_in_an_operation():
-    """power goes inside an operation of the chip, seven times at other places: the update comes through"""
+    """power goes inside an operation of the chip, three times in one update: the update comes through"""
     with updating(at_bytes=1, speed="max") as (board, _, tool):
-        for operations in (0, 1, 7, 60, 200, 333, 500):
-            check_equal(board.control(f"power-cut-after {operations} 0.3"), "ok\n", "power-cut-after")
+        for operations in (0, 60, 333):
             cycles = board.statistics()["power_cycles"]
+            check_equal(board.control(f"power-cut-after {operations} 0.3"), "ok\n", "power-cut-after")
             wait_for(lambda: board.statistics()["power_cycles"] > cycles or tool.poll() is not None, 30,
                      "the cut")
         finish(tool)
-        check_equal(board.statistics()["power_cycles"], 7, "cuts")
+        check_equal(board.statistics()["power_cycles"], 3, "cuts")
         check_complete(board)
 
 

@@ -79,10 +79,14 @@ def test_elf():
 
 
 def test_bin():
-    """flash ADDRESS FILE.bin, and without an address"""
+    """flash ADDRESS FILE.bin, and without an address; read gives the very file back"""
     for arguments in ([hex(PROGRAM_ADDRESS)], []):
-        with Board() as board:
-            check_tool(board.tool("flash", *arguments, BLINK_BIN), 0, "started")
+        with Board() as board, Files() as files:
+            check_tool(board.tool("flash", "--no-boot", *arguments, BLINK_BIN), 0, "verified")
+            out = files.path / "out.bin"
+            check_tool(board.tool("read", hex(PROGRAM_ADDRESS), BLINK_BIN.stat().st_size, out))
+            check(out.read_bytes() == BLINK_BIN.read_bytes(), "what is read back is not the file")
+            check_tool(board.tool("boot"), 0, "started")
             board.wait_uart("MHz")
             check_chip(board, BLINK_BIN.read_bytes())
 

@@ -184,5 +184,22 @@ def test_blank():
         check_equal((found["stay_reason"], found["program"]["verdict"]), (1, "blank"), "stay reason, verdict")
 
 
+def test_chip_states():
+    """a chip left in any state that outlives a reset of the microcontroller is found and the program starts again"""
+    for name, last in (("h750_w25q128", 5), ("h750_w25q128_im", 6)):
+        board = Board("--board", name, "--load", GUESTS / "modes.elf", "--trace", "nor", usb=False)
+        path = board.folder / "knows_qpi"
+        path.write_bytes(struct.pack("<I", last - 5))
+        board.command += ["--load", f"{path}@0x24001004"]
+        with board:
+            board.wait_uart("end\n", 60)
+            check_equal(board.uart(), "".join(f"{step}\n" for step in range(last + 1)) + "end\n", "its starts")
+            # The states were there.
+            for words in ("continuous read on", "while the chip is in power-down", "while the chip is BUSY (erase",
+                          " 75 lanes", " 7A lanes", *([" 38 lanes", "FF lanes 4-0-0-0 address 0x000000 dummy 0\n"]
+                                                      if last == 6 else [])):
+                check(words in board.output(), f"{words!r} is not in the trace of {name}")
+
+
 if __name__ == "__main__":
     run_tests(globals())

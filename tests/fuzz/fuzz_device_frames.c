@@ -152,7 +152,12 @@ static void start(uint8_t options)
     fake.status[0] = (options & 0x1C) == 0x10 ? 0x1C : 0;
     nor_init(&nor, &fake.bus, fake.window);
     nor_start(&nor);
-    struct server_config config = {&facts, &nor, &sha256, ring, sizeof ring};
+    struct server_config config = {.facts = &facts,
+                                   .nor = &nor,
+                                   .sha256 = &sha256,
+                                   .policy = options & 0x20 ? NULL : &lock_policy,
+                                   .ring = ring,
+                                   .ring_size = sizeof ring};
     server_init(&server, &config);
     ql_frame_decoder_init(&decoder);
 }
@@ -179,6 +184,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         server_receive(&server, data, size);
         run(1000);
     }
+    // Nothing opens a board without a policy.
+    check((options & 0x20) == 0 ||
+              (server.update.state == QL_UPDATE_NONE && fake.erases + fake.programs == 0),
+          "a locked board has changed its chip");
     // A chip operation under way ends, well or by its limit; then the board answers.
     for (unsigned i = 0; i < 40; i++)
         run(100000);

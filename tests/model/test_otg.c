@@ -688,6 +688,28 @@ static void test_setup_sequence(void **state)
     assert_string_equal(bench->violation, "");
 }
 
+// NuttX's driver on a SET_LINE_CODING request: its endpoint was armed for nothing but SETUP.
+static void test_data_stage_without_arming(void **state)
+{
+    static const uint8_t set_line_coding[8] = {0x21, 0x20, 0, 0, 0, 0, 7, 0};
+    struct bench *bench = *state;
+
+    bring_up(bench);
+    assert_int_equal(setup(bench, 0, set_line_coding), USB_ACK);
+    assert_int_equal(token_out(bench, 0, 0, "1234567", 7, true), USB_NAK);
+    get(bench, GRXSTSP);
+    get(bench, DFIFO);
+    get(bench, DFIFO);
+    assert_int_equal(get(bench, GRXSTSP) & 0x1FFFFF, 4u << 17);
+    assert_int_equal(get(bench, DOEPCTL(0)) >> 31, 0); // EPENA has fallen
+    set(bench, DOEPCTL(0), get(bench, DOEPCTL(0)) | CNAK);
+    expect_violation(bench, "CNAK set for a data stage without EPENA");
+    assert_int_equal(token_out(bench, 0, 0, "1234567", 7, true), USB_ACK);
+    set(bench, DOEPCTL(0), get(bench, DOEPCTL(0)) | CNAK); // only once
+    assert_int_equal(get(bench, DOEPCTL(0)) >> 31, 1);
+    assert_int_equal(get(bench, GRXSTSP) & 0x1FFFFF, 2u << 17 | 7u << 4 | 2u << 15);
+}
+
 static void test_setup_needs_room(void **state)
 {
     struct bench *bench = *state;
@@ -1389,6 +1411,7 @@ int main(void)
         TEST(test_second_core),
         TEST(test_host_mode_is_refused),
         TEST(test_setup_sequence),
+        TEST(test_data_stage_without_arming),
         TEST(test_setup_needs_room),
         TEST(test_setup_room_may_be_given_while_enabled),
         TEST(test_flags_are_cleared_one_by_one),

@@ -215,6 +215,18 @@ static void test_device_without_serial_port(void **state)
     assert_non_null(usb_host_identity(bench->host));
 }
 
+// NuttX leaves the union descriptor out; Linux then takes the data interface that the call
+// management descriptor names.
+static void test_no_union_descriptor(void **state)
+{
+    struct bench *bench = *state;
+
+    bench->device->configuration[34] = 0x15; // OBEX instead of union
+    enumerate(bench);
+    assert_non_null(strstr(bench->violation, "without a union descriptor"));
+    assert_true(bench->link);
+}
+
 // --- Descriptors --------------------------------------------------------------------------------
 
 struct bad {
@@ -621,6 +633,7 @@ int main(void)
         TEST(test_silent_device_is_given_up),
         TEST(test_control_time_limit),
         TEST(test_device_without_serial_port),
+        TEST(test_no_union_descriptor),
         TEST(test_bad_descriptors),
         TEST(test_announced_string_is_missing),
         TEST(test_required_request_stalled),

@@ -67,6 +67,8 @@ void rig_restart(struct rig *rig)
         .facts = &rig->facts,
         .nor = &rig->nor,
         .sha256 = &rig->sha256,
+        .policy = rig->policy,
+        .lock_memory = &rig->lock_memory,
         .ring = rig->ring,
         .ring_size = RING_SIZE,
     };
@@ -83,6 +85,7 @@ void rig_create(struct rig *rig, uint32_t size)
     rig->ring = malloc(RING_SIZE);
     rig->fake.allowed_first = 0xF0000; // the log of records, then the programs
     rig->facts = rig_facts;
+    rig->policy = &lock_policy;
     rig->sha256 = (struct sha256_service){NULL, hash_begin, hash_update, hash_finish};
     rig->packet = 64;
     rig_restart(rig);

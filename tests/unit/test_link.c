@@ -73,6 +73,16 @@ static void test_info(void **state)
 {
     (void)state;
     struct ql_board board = {0};
+    // The unique id of hello_answer, from which INFO's board id follows.
+    static const uint8_t uid[12] = {0x42, 0,    0x3A, 0,    0x06, 0x51,
+                                    0x38, 0x31, 0x39, 0x37, 0x34, 0x36};
+    static const char id[] = "24c4f7f3c783d4048b03657a6d4d4d4af90552366c156d1d943da0c904b009dc";
+    char text[QL_BOARD_ID_TEXT];
+    expect("info_request", "info_answer", 0x0207);
+    assert_int_equal(ql_board_info(line, &board, &failure), -QL_BOARD_NONSENSE);
+    ql_board_id(uid, board.id);
+    ql_board_id_text(board.id, text);
+    assert_string_equal(text, id);
     for (piece = 0; piece < 3; piece++) {
         expect("info_request", "info_answer", 0x0207);
         assert_int_equal(ql_board_info(line, &board, &failure), 0);
@@ -106,6 +116,8 @@ static void test_info(void **state)
     assert_int_equal(board.frames_taken, 5);
     assert_int_equal(board.frames_damaged, 2);
     assert_int_equal(board.read_protection, 0xAA);
+    assert_int_equal(board.lock_state, QL_LOCK_OPEN);
+    assert_int_equal(board.permissions, 0xFFFFFFFF);
     assert_memory_equal(board.sfdp, "\x01\x05", 2);
     assert_int_equal(ql_board_check_chip(&board, &failure), 0);
 }

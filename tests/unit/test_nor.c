@@ -262,6 +262,7 @@ static void an_erase_that_does_not_end_is_told_in_time(void **state)
 {
     (void)state;
     assert_int_equal(nor_start(&nor), 0);
+    fake.fault_first = 0;
     fake.erase_hangs = true;
     uint64_t start_us = fake.now_us;
     assert_int_equal(nor_erase_start(&nor, 0, 0x10000), 0);

@@ -165,7 +165,16 @@ static bool reset_came;
 
 static void board_start(void)
 {
-    const struct server_config config = {&facts, &nor, &sha256, ring, sizeof ring};
+    static struct lock_memory lock_memory;
+    const struct server_config config = {
+        .facts = &facts,
+        .nor = &nor,
+        .sha256 = &sha256,
+        .policy = &lock_policy,
+        .lock_memory = &lock_memory,
+        .ring = ring,
+        .ring_size = sizeof ring,
+    };
     if (model_bus.dead) {
         last_torn();
         model_bus.dead = false;

@@ -307,11 +307,11 @@ static void every_wrong_length_is_a_bad_request(void **state)
     (void)state;
     static const struct {
         uint8_t kind, size;
-    } requests[] = {{1, 8}, {2, 0}, {3, 0},     {4, 8},    {5, 8},   {6, 8},
-                    {7, 8}, {8, 4}, {0x10, 60}, {0x11, 8}, {0x12, 4}};
+    } requests[] = {{1, 8},  {2, 0}, {3, 0}, {4, 8},     {5, 8},    {6, 8},
+                    {9, 84}, {7, 8}, {8, 4}, {0x10, 60}, {0x11, 8}, {0x12, 4}};
     static const uint8_t payload[4112];
     for (unsigned i = 0; i < sizeof requests / sizeof requests[0]; i++) {
-        static const size_t lengths[] = {0, 1, 3, 4, 7, 8, 9, 59, 60, 61, 4112};
+        static const size_t lengths[] = {0, 1, 3, 4, 7, 8, 9, 59, 60, 61, 83, 84, 85, 4112};
         for (unsigned j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
             uint32_t size = requests[i].size;
             if (lengths[j] == size)
@@ -326,7 +326,7 @@ static void every_wrong_length_is_a_bad_request(void **state)
 static void every_unknown_kind_is_answered_or_counted(void **state)
 {
     (void)state;
-    static const uint8_t known[] = {1, 2, 3, 4, 5, 6, 7, 8, 0x10, 0x11, 0x12};
+    static const uint8_t known[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12};
     for (unsigned kind = 0; kind < 256; kind++) {
         if (memchr(known, (int)kind, sizeof known))
             continue;

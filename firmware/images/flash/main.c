@@ -35,6 +35,7 @@ int main(void);
 static struct nor nor;
 static struct server server;
 static struct server_facts facts;
+static struct lock_memory lock_memory __attribute__((section(".noinit"), used));
 static uint8_t ring[RING_SIZE] __attribute__((section(".noinit.ring"))); // needs no zeros
 
 static bool signal_read(const struct board_signal *signal)
@@ -106,6 +107,8 @@ static void server_start(void)
         .facts = &facts,
         .nor = &nor,
         .sha256 = &sha256,
+        .policy = &lock_policy,
+        .lock_memory = &lock_memory,
         .ring = ring,
         .ring_size = sizeof ring,
     };
@@ -148,6 +151,7 @@ static void usb_start(void)
     facts.cpu_hz = clock_cpu_hz();
     facts.quadspi_hz = qspi_clock_hz();
     facts.session = random_word();
+    lock_identify(&server.lock); // while nothing else hashes
     usb_device_start(usb_identity(board.name, facts.uid));
 }
 
@@ -160,19 +164,31 @@ static void usb_stop(void)
     }
 }
 
+// Another host may be there now: what the one before has begun, and its key, count no more.
+static bool line_has_changed(void)
+{
+    static uint32_t generation;
+    if (usb_device_generation() == generation) {
+        return false;
+    }
+    generation = usb_device_generation();
+    server_line_reset(&server);
+    return true;
+}
+
 // Bytes from the host, work, bytes to the host. Returns whether there is more to do at once.
 static bool serve_once(void)
 {
-    static uint32_t generation;
     uint8_t bytes[256];
     size_t length, room;
 
-    if (usb_device_generation() != generation) {
-        generation = usb_device_generation();
-        server_line_reset(&server);
-    }
+    (void)line_has_changed();
     while ((length = cdc_read(bytes, sizeof bytes)) > 0) {
-        server_receive(&server, bytes, length);
+        // Looked at behind the reading, so that no byte of a new host passes for the old one's;
+        // these bytes may be either's, and whoever sent them sends them again.
+        if (!line_has_changed()) {
+            server_receive(&server, bytes, length);
+        }
     }
     bool more = server_run(&server);
     while ((room = cdc_room()) > 0 &&
