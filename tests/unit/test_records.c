@@ -247,6 +247,9 @@ static void what_is_no_record(void **state)
     memcpy(place(18), good, 256);
     start();
     expect_writing(AT);
+    put_head(0x80000020, 0);
+    start();
+    expect_writing(AT);
 }
 
 static void runs_outside_the_chip_are_passed_over(void **state)

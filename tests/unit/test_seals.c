@@ -450,6 +450,26 @@ static void only_a_sealed_program_at_its_own_address_is_started(void **state)
     assert_int_equal(request_pair(0x07, AT + 0x3000, 0, NULL), 8);
 }
 
+// No board seals data; what another one may have left is not started.
+static void sealed_data_are_no_program(void **state)
+{
+    (void)state;
+    put(0x2000);
+    assert_int_equal(begin(AT, image, 0x2000, 1, 0), 0);
+    assert_int_equal(end(0), 0);
+    struct records_run run = *records_find(&rig.server.records, AT);
+    run.flags = 0;
+    records_write(&rig.server.records, RECORD_SEALED, &run);
+    while (records_poll(&rig.server.records) == 1)
+        fake_nor_pass_us(&rig.fake, 100);
+    rig_restart(&rig);
+    assert_int_equal(start(), 21);
+    assert_int_equal(boot(), 21);
+    assert_int_equal(begin(AT, image, 0x2000, 1, 0), 0);
+    assert_int_equal(end(0), 0);
+    assert_int_equal(boot(), 0);
+}
+
 static void what_was_torn_is_not_started_after_a_reset(void **state)
 {
     (void)state;
@@ -648,6 +668,7 @@ int main(void)
         SEALS_TEST(a_seal_that_cannot_be_written_fails_the_update),
         SEALS_TEST(boot_hashes_every_byte),
         SEALS_TEST(only_a_sealed_program_at_its_own_address_is_started),
+        SEALS_TEST(sealed_data_are_no_program),
         SEALS_TEST(what_was_torn_is_not_started_after_a_reset),
         SEALS_TEST(a_short_program_is_looked_at_whole_at_a_start),
         SEALS_TEST(the_parts_of_a_program),
