@@ -710,6 +710,22 @@ static void test_data_stage_without_arming(void **state)
     assert_int_equal(get(bench, GRXSTSP) & 0x1FFFFF, 2u << 17 | 7u << 4 | 2u << 15);
 }
 
+// ChibiOS' status stage.
+static void test_status_stage_without_count(void **state)
+{
+    struct bench *bench = *state;
+
+    bring_up(bench);
+    set(bench, DOEPTSIZ(0), 3u << 29);
+    set(bench, DOEPCTL(0), EPENA | CNAK);
+    expect_violation(bench, "PKTCNT = 0 and XFRSIZ = 0");
+    assert_int_equal(token_out(bench, 0, 0, NULL, 0, false), USB_ACK);
+    assert_int_equal(get(bench, GRXSTSP) & 0x1E0000, 2u << 17);
+    assert_int_equal(get(bench, GRXSTSP) & 0x1E0000, 3u << 17);
+    assert_int_equal(get(bench, DOEPINT(0)) & 1, 1);
+    assert_int_equal(get(bench, DOEPTSIZ(0)), 3u << 29);
+}
+
 static void test_setup_needs_room(void **state)
 {
     struct bench *bench = *state;
@@ -1412,6 +1428,7 @@ int main(void)
         TEST(test_host_mode_is_refused),
         TEST(test_setup_sequence),
         TEST(test_data_stage_without_arming),
+        TEST(test_status_stage_without_count),
         TEST(test_setup_needs_room),
         TEST(test_setup_room_may_be_given_while_enabled),
         TEST(test_flags_are_cleared_one_by_one),
