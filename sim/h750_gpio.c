@@ -164,6 +164,10 @@ static void update_pins(struct port *port, uint16_t changed)
         if (((port->levels & bit) != 0) != level) {
             port->levels ^= bit;
             changed |= bit;
+            if (mode_of(port, number) == PIN_OUTPUT) {
+                machine_trace(port->gpio->machine, "gpio", "P%c%u is %s", port->letter, number,
+                              level ? "high" : "low");
+            }
         }
     }
     for (unsigned number = 0; number < PIN_COUNT; number++) {

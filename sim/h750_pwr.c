@@ -113,27 +113,22 @@ static void supply_settled(void *context)
     struct pwr *pwr = context;
 
     pwr->supply_ready = true;
-    if (wanted_scale(pwr) == pwr->scale) {
-        pwr->voltage_ready = true;
-    } else {
-        voltage_change(pwr); // asked for too early
-    }
+    pwr->voltage_ready = pwr->voltage_ready || !pwr->voltage_event.armed;
 }
 
+// Real chips change VOS without a configured supply as well: ST's older examples never write CR3.
 static void write_d3cr(struct pwr *pwr, uint32_t value)
 {
     uint32_t vos = value & D3CR_VOS;
 
-    if (vos == (pwr->registers[PWR_D3CR / 4] & D3CR_VOS)) {
-        return;
-    }
     if (!pwr->supply_ready) {
         machine_violation(pwr->machine, "PWR",
-                          "VOS changed before the supply was ready: CR3 must be written once, "
-                          "then CSR1.ACTVOSRDY awaited");
-        if (!pwr->supply_locked) {
-            return;
-        }
+                          "VOS written before the supply was ready: CR3 must be written once, then "
+                          "CSR1.ACTVOSRDY awaited");
+    }
+    if (vos == (pwr->registers[PWR_D3CR / 4] & D3CR_VOS) &&
+        (pwr->voltage_ready || pwr->voltage_event.armed)) {
+        return;
     }
     if (vos == 0) {
         machine_violation(pwr->machine, "PWR", "D3CR.VOS 0 is reserved");
@@ -143,9 +138,7 @@ static void write_d3cr(struct pwr *pwr, uint32_t value)
         machine_violation(pwr->machine, "PWR", "VOS changed while SYSCFG_PWRCR.ODEN is 1");
     }
     pwr->registers[PWR_D3CR / 4] = vos;
-    if (pwr->supply_ready) {
-        voltage_change(pwr);
-    }
+    voltage_change(pwr);
 }
 
 void pwr_set_overdrive(struct pwr *pwr, bool on)

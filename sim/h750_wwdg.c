@@ -1,6 +1,7 @@
 // WWDG1 of the STM32H750: the window watchdog on PCLK3.
 //
-// From STM32H753.svd, the CMSIS header and ST's HAL. The counter runs only once it is activated.
+// From STM32H753.svd, the CMSIS header (WDGTB has three bits there) and ST's HAL. The counter runs
+// only once it is activated.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/clock_math.h"
@@ -29,7 +30,7 @@ enum wwdg_offset {
 // clang-format off
 static const struct register_info registers[] = {
     REGISTER("CR",  0x000, 0x0000007F, 0x000000FF, 0x000000FF),
-    REGISTER("CFR", 0x004, 0x0000007F, 0x00001A7F, 0x00001A7F),
+    REGISTER("CFR", 0x004, 0x0000007F, 0x00003A7F, 0x00003A7F),
     REGISTER_FLAGS("SR", 0x008, 0x00000000, 0x00000001, 0x00000001),
     REGISTER_END,
 };
@@ -50,7 +51,7 @@ struct wwdg {
 
 static uint64_t cycles_per_count(const struct wwdg *wwdg)
 {
-    return UINT64_C(4096) << (wwdg->settings >> CFR_WDGTB_BIT & 3);
+    return UINT64_C(4096) << (wwdg->settings >> CFR_WDGTB_BIT & 7);
 }
 
 static uint32_t counter(const struct wwdg *wwdg)

@@ -134,6 +134,14 @@ static void test_wwdg(void **state)
     bench_write(bench, WWDG1, 0x80 | 0x7F);
     bench_write(bench, WWDG1, 0x80 | 0x7F); // before its window
     assert_true(reset_asked(bench, RESET_WWDG1));
+    machine_reset_now(bench->machine, RESET_WWDG1);
+    bench_write(bench, RCC + 0xE4, 1u << 6);
+    bench_write(bench, WWDG1 + 4, 7u << 11 | 0x7F); // WDGTB 7: 128 times slower
+    bench_write(bench, WWDG1, 0x80 | 0x7F);
+    bench_wait_us(bench, 128 * 64 - 1);
+    assert_int_equal(bench_read(bench, WWDG1) & 0x7F, 0x7F);
+    bench_wait_us(bench, 2);
+    assert_int_equal(bench_read(bench, WWDG1) & 0x7F, 0x7E);
     bench_expect_clean(bench);
 }
 
