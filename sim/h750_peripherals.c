@@ -4,9 +4,12 @@
 #include "sim/h750_peripherals.h"
 
 #include "sim/h750_axi.h"
+#include "sim/h750_bdma.h"
 #include "sim/h750_crc.h"
 #include "sim/h750_crs.h"
 #include "sim/h750_dbgmcu.h"
+#include "sim/h750_dma.h"
+#include "sim/h750_dmamux.h"
 #include "sim/h750_exti.h"
 #include "sim/h750_flash.h"
 #include "sim/h750_fmc.h"
@@ -29,6 +32,7 @@ void peripherals_create(struct peripherals *peripherals, struct machine *machine
                         const struct peripherals_settings *settings)
 {
     struct rcc *rcc = rcc_create(machine, settings->hse_hz, settings->lse_hz);
+    struct dmamux *mux = dmamux_create(machine, rcc, 1);
 
     peripherals->rcc = rcc;
     peripherals->pwr = pwr_create(machine, rcc);
@@ -45,6 +49,9 @@ void peripherals_create(struct peripherals *peripherals, struct machine *machine
     for (unsigned i = 0; tim_names[i] != NULL; i++) {
         peripherals->timers[i] = tim_create(machine, rcc, tim_names[i]);
     }
+    dma_create(machine, rcc, mux, 1);
+    dma_create(machine, rcc, mux, 2);
+    bdma_create(machine, rcc, dmamux_create(machine, rcc, 2));
     rng_create(machine, rcc, settings->random_seed);
     crc_unit_create(machine);
     iwdg_create(machine, rcc);

@@ -61,8 +61,11 @@ enum usart_offset {
 #define CR2_ABREN    BIT(20)
 #define CR2_RTOEN    BIT(23)
 #define CR3_EIE      BIT(0)
+#define CR3_DMAR     BIT(6)
+#define CR3_DMAT     BIT(7)
 #define CR3_RTSE     BIT(8)
 #define CR3_OVRDIS   BIT(12)
+#define CR3_DDRE     BIT(13)
 #define CR3_TXFTIE   BIT(23)
 #define CR3_RXFTIE   BIT(28)
 #define RQR_RXFRQ    BIT(3)
@@ -126,18 +129,20 @@ struct usart_facts {
     uint16_t gate_offset;
     uint16_t reset_offset;
     uint8_t bit;
+    uint8_t dma_mux;
+    uint8_t dma_receive; // request line; the one behind it is the transmitter's
     bool low_power;
 };
 static const struct usart_facts facts[] = {
-    {"USART1", 0x40011000, 37, RCC_CLOCK_USART16, 0xF0, 0x98, 4, false},
-    {"USART2", 0x40004400, 38, RCC_CLOCK_USART234578, 0xE8, 0x90, 17, false},
-    {"USART3", 0x40004800, 39, RCC_CLOCK_USART234578, 0xE8, 0x90, 18, false},
-    {"UART4", 0x40004C00, 52, RCC_CLOCK_USART234578, 0xE8, 0x90, 19, false},
-    {"UART5", 0x40005000, 53, RCC_CLOCK_USART234578, 0xE8, 0x90, 20, false},
-    {"USART6", 0x40011400, 71, RCC_CLOCK_USART16, 0xF0, 0x98, 5, false},
-    {"UART7", 0x40007800, 82, RCC_CLOCK_USART234578, 0xE8, 0x90, 30, false},
-    {"UART8", 0x40007C00, 83, RCC_CLOCK_USART234578, 0xE8, 0x90, 31, false},
-    {"LPUART1", 0x58000C00, 142, RCC_CLOCK_LPUART1, 0xF4, 0x9C, 3, true},
+    {"USART1", 0x40011000, 37, RCC_CLOCK_USART16, 0xF0, 0x98, 4, 1, 41, false},
+    {"USART2", 0x40004400, 38, RCC_CLOCK_USART234578, 0xE8, 0x90, 17, 1, 43, false},
+    {"USART3", 0x40004800, 39, RCC_CLOCK_USART234578, 0xE8, 0x90, 18, 1, 45, false},
+    {"UART4", 0x40004C00, 52, RCC_CLOCK_USART234578, 0xE8, 0x90, 19, 1, 63, false},
+    {"UART5", 0x40005000, 53, RCC_CLOCK_USART234578, 0xE8, 0x90, 20, 1, 65, false},
+    {"USART6", 0x40011400, 71, RCC_CLOCK_USART16, 0xF0, 0x98, 5, 1, 71, false},
+    {"UART7", 0x40007800, 82, RCC_CLOCK_USART234578, 0xE8, 0x90, 30, 1, 79, false},
+    {"UART8", 0x40007C00, 83, RCC_CLOCK_USART234578, 0xE8, 0x90, 31, 1, 81, false},
+    {"LPUART1", 0x58000C00, 142, RCC_CLOCK_LPUART1, 0xF4, 0x9C, 3, 2, 9, true},
 };
 #define USART_COUNT (sizeof(facts) / sizeof(facts[0]))
 const char *const usart_names[] = {"USART1", "USART2", "USART3", "UART4",   "UART5",
@@ -233,6 +238,22 @@ static uint32_t status(const struct usart *usart)
     return cr1(usart, CR1_FIFOEN) ? value | fifo_flags(usart) : value;
 }
 
+static void request(const struct usart *usart, unsigned line, bool on)
+{
+    machine_dma_request(usart->machine, usart->facts->dma_mux, line,
+                        on && cr1(usart, CR1_UE) ? DMA_REQUEST_ON : DMA_REQUEST_OFF);
+}
+
+static void update_dma(const struct usart *usart, uint32_t flags)
+{
+    uint32_t control3 = reg(usart, USART_CR3);
+    bool refused = (control3 & CR3_DDRE) != 0 && (flags & (ISR_PE | ISR_FE | ISR_NF)) != 0;
+    unsigned line = usart->facts->dma_receive;
+
+    request(usart, line, (control3 & CR3_DMAR) != 0 && (flags & ISR_RXNE) != 0 && !refused);
+    request(usart, line + 1, (control3 & CR3_DMAT) != 0 && (flags & ISR_TXE) != 0);
+}
+
 struct interrupt_cause {
     uint32_t enable;
     uint32_t flags;
@@ -258,6 +279,7 @@ static void update_irq(struct usart *usart)
     level = level || ((control3 & CR3_TXFTIE) != 0 && (flags & ISR_TXFT) != 0);
     level = level || ((control3 & CR3_RXFTIE) != 0 && (flags & ISR_RXFT) != 0);
     machine_irq(usart->machine, usart->facts->irq, level && cr1(usart, CR1_UE));
+    update_dma(usart, flags);
 }
 
 // --- Time on the wire ---------------------------------------------------------------------------

@@ -619,6 +619,24 @@ void machine_irq_shared(struct machine *machine, unsigned irq, unsigned source, 
     machine_irq(machine, irq, machine->irq_sources[irq] != 0);
 }
 
+void machine_set_dma_service(struct machine *machine, unsigned mux,
+                             const struct dma_service *service)
+{
+    assert(mux - 1 < DMAMUX_COUNT);
+    machine->dma_services[mux - 1] = *service;
+}
+
+void machine_dma_request(struct machine *machine, unsigned mux, unsigned line,
+                         enum dma_request request)
+{
+    const struct dma_service *service = &machine->dma_services[mux - 1];
+
+    assert(mux - 1 < DMAMUX_COUNT);
+    if (service->request != NULL) {
+        service->request(service->context, line, request);
+    }
+}
+
 bool machine_irq_level(const struct machine *machine, unsigned irq)
 {
     return machine->irq_levels[irq];

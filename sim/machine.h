@@ -77,8 +77,8 @@ struct register_info {
 #define ACCESS_HALF 2u
 #define ACCESS_WORD 4u
 #define ACCESS_ANY  (ACCESS_BYTE | ACCESS_HALF | ACCESS_WORD)
-// Together with sizes: reserved bits may be written with anything. For registers whose flags are
-// cleared by writing 0: ST's own drivers write the complement of the flag.
+// Together with sizes: reserved bits may be written with anything. For registers that only clear
+// flags: ST's own drivers write the complement of a flag, or ones all over, there.
 #define ACCESS_FREE 8u
 
 // A peripheral on the bus.
@@ -123,6 +123,20 @@ void machine_irq(struct machine *machine, unsigned irq, bool level);
 // The same for a line that several peripherals share: `source` 0..7 tells them apart; the line is
 // high while one of them is. Users of a shared line all call this one.
 void machine_irq_shared(struct machine *machine, unsigned irq, unsigned source, bool level);
+
+// A DMA request line, numbered as the inputs of DMAMUX1 (`mux` 1) or DMAMUX2 (2): as long as a
+// peripheral wants data moved, or once for an edge. Without that DMAMUX it leads nowhere.
+enum dma_request { DMA_REQUEST_OFF, DMA_REQUEST_ON, DMA_REQUEST_ONCE };
+void machine_dma_request(struct machine *machine, unsigned mux, unsigned line,
+                         enum dma_request request);
+
+// Set once by each DMAMUX.
+struct dma_service {
+    void *context;
+    void (*request)(void *context, unsigned line, enum dma_request request);
+};
+void machine_set_dma_service(struct machine *machine, unsigned mux,
+                             const struct dma_service *service);
 
 // Reset the devices behind a bit of one of RCC's peripheral reset registers, as RESET_SOFTWARE.
 void machine_reset_devices(struct machine *machine, uint16_t reset_offset, uint8_t reset_bit);

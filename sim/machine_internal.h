@@ -7,6 +7,7 @@
 #include "sim/machine_build.h"
 
 #define IRQ_COUNT          150u
+#define DMAMUX_COUNT       2u
 #define DEVICES_MAX        256u
 #define REGIONS_MAX        24u
 #define STATISTICS_MAX     64u
@@ -64,6 +65,7 @@ struct machine {
 
     bool irq_levels[IRQ_COUNT];
     uint8_t irq_sources[IRQ_COUNT]; // of shared lines
+    struct dma_service dma_services[DMAMUX_COUNT];
     bool reset_asked;
     enum reset_kind reset_kind;
     void (*reset_starting)(void *context, enum reset_kind kind);

@@ -16,7 +16,7 @@
     {                                                                                              \
         name, offset, reset, readable, writable, ACCESS_WORD, 1, 4                                 \
     }
-// Flags that are cleared by writing 0, so that ones are written everywhere else.
+// Flags, or what clears them: reserved bits may be written with anything.
 #define REGISTER_FLAGS(name, offset, reset, readable, writable)                                    \
     {                                                                                              \
         name, offset, reset, readable, writable, ACCESS_ANY | ACCESS_FREE, 1, 4                    \
