@@ -267,8 +267,8 @@ static void test_unmodelled(void **state)
 {
     struct bench *bench = &((struct chip *)*state)->bench;
 
-    bench_read(bench, 0x40020010);
-    bench_expect_violation(bench, "DMA1 is not modelled");
+    bench_read(bench, 0x50001008);
+    bench_expect_violation(bench, "LTDC is not modelled");
     bench_write(bench, 0x40013000, 0);
     bench_expect_violation(bench, "SPI1 is not modelled");
 }

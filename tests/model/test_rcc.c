@@ -253,8 +253,8 @@ static void test_supply_once(void **state)
     bench_expect_violation(bench, "second time");
 }
 
-// NuttX writes the scale right behind CR3 and awaits ACTVOSRDY afterwards, ST's older examples never
-// write CR3. Both run on real chips.
+// NuttX writes the scale right behind CR3 and awaits ACTVOSRDY afterwards, ST's older examples
+// never write CR3. Both run on real chips.
 static void test_scale_too_early(void **state)
 {
     struct clocks *clocks = *state;
