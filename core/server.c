@@ -1,7 +1,8 @@
-// The protocol server. Written from SPEC.md sections 1 to 5 and 13.
+// The protocol server. Written from SPEC.md sections 1 to 5, 13 and 18.
 //
 // Requests are answered at once where that takes neither time nor the chip; the others (HASH,
-// SECTORS, READ, BOOT, RESET, END) become the one job that server_run works on in slices.
+// SECTORS, READ, BOOT, RESET, END, PROTECT, REPLACE) become the one job that server_run works on in
+// slices.
 //
 // SPDX-License-Identifier: MIT
 #include "core/server.h"
@@ -38,6 +39,7 @@ void server_init(struct server *server, const struct server_config *config)
     lock_init(&server->lock, config->policy, config->sha256, config->facts->uid,
               config->lock_memory, now_ms(server));
     update_set_lock(&server->update, &server->lock);
+    bootloader_init(&server->bootloader, config->flash, &server->lock, config->facts->board_name);
     uint32_t end = QL_PROGRAM_FIRST;
     uint32_t size = config->nor->geometry.size;
     uint32_t used = QL_PROGRAM_FIRST - QL_MAPPED_BASE;
@@ -211,7 +213,7 @@ static void end_serve(struct server *server, const struct server_request *reques
 }
 
 // Checks a request that becomes a job.
-static struct outcome job_check(const struct server *server, const struct server_request *request)
+static struct outcome job_check(struct server *server, const struct server_request *request)
 {
     uint32_t first = ql_load_u32(request->payload);
     uint32_t second = request->kind == QL_KIND_RESET ? 0 : ql_load_u32(request->payload + 4);
@@ -235,6 +237,11 @@ static struct outcome job_check(const struct server *server, const struct server
         if (second != 0)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BOOT_ZERO};
         return outcome_ok;
+    case QL_KIND_PROTECT:
+    case QL_KIND_REPLACE:
+        return server->job.kind == NEVER
+                   ? bootloader_begin(&server->bootloader, request->kind, request->payload)
+                   : outcome_ok; // which then is BUSY
     default:
         if (first > QL_RESET_STAY)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_RESET_MODE};
@@ -258,6 +265,16 @@ static void job_serve(struct server *server, const struct server_request *reques
     server->job_done = 0;
 }
 
+static void stage_serve(struct server *server, const struct server_request *request)
+{
+    struct outcome outcome = {QL_STATUS_BUSY, 0};
+    if (request->whole && server->job.kind != QL_KIND_REPLACE && !update_is_open(&server->update))
+        outcome = bootloader_stage(&server->bootloader, request->whole, request->length);
+    answer_put(server, request, outcome, 0);
+}
+
+enum { ANY_SIZE = 255 }; // the service looks for itself
+
 struct service {
     uint8_t kind;
     uint8_t size; // of the payload
@@ -265,12 +282,21 @@ struct service {
 };
 
 static const struct service services[] = {
-    {QL_KIND_HELLO, QL_HELLO_SIZE, hello_serve}, {QL_KIND_INFO, 0, info_serve},
-    {QL_KIND_STATUS, 0, status_serve},           {QL_KIND_READ, QL_READ_SIZE, job_serve},
-    {QL_KIND_HASH, QL_HASH_SIZE, job_serve},     {QL_KIND_SECTORS, QL_SECTORS_SIZE, job_serve},
-    {QL_KIND_BOOT, QL_BOOT_SIZE, job_serve},     {QL_KIND_RESET, QL_RESET_SIZE, job_serve},
-    {QL_KIND_BEGIN, QL_BEGIN_SIZE, begin_serve}, {QL_KIND_END, QL_END_SIZE, end_serve},
-    {QL_KIND_ABORT, QL_ABORT_SIZE, abort_serve}, {QL_KIND_UNLOCK, QL_UNLOCK_SIZE, unlock_serve},
+    {QL_KIND_HELLO, QL_HELLO_SIZE, hello_serve},
+    {QL_KIND_INFO, 0, info_serve},
+    {QL_KIND_STATUS, 0, status_serve},
+    {QL_KIND_READ, QL_READ_SIZE, job_serve},
+    {QL_KIND_HASH, QL_HASH_SIZE, job_serve},
+    {QL_KIND_SECTORS, QL_SECTORS_SIZE, job_serve},
+    {QL_KIND_BOOT, QL_BOOT_SIZE, job_serve},
+    {QL_KIND_RESET, QL_RESET_SIZE, job_serve},
+    {QL_KIND_BEGIN, QL_BEGIN_SIZE, begin_serve},
+    {QL_KIND_END, QL_END_SIZE, end_serve},
+    {QL_KIND_ABORT, QL_ABORT_SIZE, abort_serve},
+    {QL_KIND_UNLOCK, QL_UNLOCK_SIZE, unlock_serve},
+    {QL_KIND_PROTECT, QL_PROTECT_SIZE, job_serve},
+    {QL_KIND_STAGE, ANY_SIZE, stage_serve},
+    {QL_KIND_REPLACE, QL_REPLACE_SIZE, job_serve},
 };
 
 static void request_serve(struct server *server, const struct server_request *request)
@@ -280,11 +306,16 @@ static void request_serve(struct server *server, const struct server_request *re
         answer_put(server, request, permitted, 0);
         return;
     }
+    // What is staged has been checked; nothing may come in between.
+    if (server->action.kind == SERVER_ACT_REPLACE) {
+        answer_put(server, request, (struct outcome){QL_STATUS_BUSY, 0}, 0);
+        return;
+    }
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
         uint32_t size = services[i].size;
         if (services[i].kind != request->kind)
             continue;
-        if (request->length == size) {
+        if (size == ANY_SIZE || request->length == size) {
             services[i].serve(server, request);
             return;
         }
@@ -310,17 +341,19 @@ static bool answer_is_free(const struct server *server)
 static void request_take(struct server *server, const struct ql_frame *frame)
 {
     struct server_request request = {
-        .kind = frame->kind, .tag = frame->tag, .length = frame->length};
+        .kind = frame->kind, .tag = frame->tag, .length = frame->length, .whole = frame->payload};
     size_t kept = frame->length < sizeof request.payload ? frame->length : sizeof request.payload;
     memcpy(request.payload, frame->payload, kept);
     if (request_is_same(&request, &server->job))
         return; // a repetition of what will be answered
     // Without room for its answer the request waits; only the newest does, since a host that has
     // sent another one no longer expects the answer to the one before.
-    if (answer_is_free(server))
+    if (answer_is_free(server)) {
         request_serve(server, &request);
-    else
+    } else {
         server->waiting = request;
+        server->waiting.whole = NULL;
+    }
 }
 
 static void frame_take(struct server *server, const struct ql_frame *frame)
@@ -430,7 +463,7 @@ static void boot_run(struct server *server, uint32_t address)
     if (!done)
         return;
     if (outcome.status == QL_STATUS_OK)
-        server->action = (struct server_action){SERVER_ACT_BOOT, address};
+        server->action = (struct server_action){.kind = SERVER_ACT_BOOT, .address = address};
     // The detail would be a word of the chip.
     if ((outcome.status == QL_STATUS_BAD_STACK || outcome.status == QL_STATUS_BAD_ENTRY) &&
         lock_check(&server->lock, QL_PERMIT_READ).status != QL_STATUS_OK)
@@ -441,8 +474,22 @@ static void boot_run(struct server *server, uint32_t address)
 static void reset_run(struct server *server, uint32_t mode)
 {
     enum server_action_kind kind = mode == QL_RESET_STAY ? SERVER_ACT_RESET_STAY : SERVER_ACT_RESET;
-    server->action = (struct server_action){kind, 0};
+    server->action = (struct server_action){.kind = kind};
     job_end(server, outcome_ok, 0);
+}
+
+// PROTECT and REPLACE.
+static void own_flash_run(struct server *server)
+{
+    struct bootloader_answer answer;
+    if (!bootloader_run(&server->bootloader, server->sha256, server->job.kind, server->job.payload,
+                        now_ms(server), &answer))
+        return;
+    memcpy(server->answer + QL_ANSWER_CONTENT, answer.content, answer.content_size);
+    if (answer.replace != 0)
+        server->action =
+            (struct server_action){.kind = SERVER_ACT_REPLACE, .length = answer.replace};
+    job_end(server, answer.outcome, answer.content_size);
 }
 
 // Works on the job. Returns true if there is more to do at once.
@@ -466,6 +513,10 @@ static bool job_run(struct server *server)
     if (server->job.kind == QL_KIND_RESET) {
         reset_run(server, first);
         return false;
+    }
+    if (server->job.kind == QL_KIND_PROTECT || server->job.kind == QL_KIND_REPLACE) {
+        own_flash_run(server);
+        return server->job.kind == QL_KIND_REPLACE;
     }
     if (nor_map(server->nor) != 0) {
         job_end(server, (struct outcome){QL_STATUS_CHIP_ERROR, first}, 0);
@@ -551,6 +602,6 @@ void server_line_reset(struct server *server)
 struct server_action server_action(const struct server *server)
 {
     if (server->answer_ready || server->out_sent < server->out_length)
-        return (struct server_action){SERVER_ACT_NOT, 0};
+        return (struct server_action){.kind = SERVER_ACT_NOT};
     return server->action;
 }

@@ -24,6 +24,7 @@
 #define CORE_SERVER_H
 
 #include "abi/frame.h"
+#include "core/bootloader.h"
 #include "core/lock.h"
 #include "core/update.h"
 
@@ -48,8 +49,9 @@ struct server_config {
     const struct server_facts *facts;
     struct nor *nor; // nor_start was called, whatever it returned
     const struct sha256_service *sha256;
-    const struct lock_policy *policy; // null: nothing opens the board
-    struct lock_memory *lock_memory;  // null: wrong keys are forgotten at a reset
+    const struct lock_policy *policy;     // null: nothing opens the board
+    struct lock_memory *lock_memory;      // null: wrong keys are forgotten at a reset
+    const struct bootloader_flash *flash; // null: the bootloader's own flash is left alone
     // Ring for stream operations. HELLO's window is its size less QL_PAYLOAD_MAX, rounded down to
     // a multiple of 16: 135184 bytes (128 KiB + 4112) give a window of 128 KiB.
     uint8_t *ring;
@@ -61,11 +63,13 @@ enum server_action_kind {
     SERVER_ACT_BOOT,       // start the program at `address`; it was checked
     SERVER_ACT_RESET,      // reset
     SERVER_ACT_RESET_STAY, // leave the stay request (SPEC.md section 9), then reset
+    SERVER_ACT_REPLACE,    // put `length` bytes of the staging RAM in the bootloader's place
 };
 
 struct server_action {
     enum server_action_kind kind;
     uint32_t address;
+    uint32_t length;
 };
 
 enum {
@@ -78,6 +82,7 @@ struct server_request {
     uint16_t tag;
     uint16_t length; // as it came; the payload is kept up to SERVER_REQUEST_MAX
     uint8_t payload[SERVER_REQUEST_MAX];
+    const uint8_t *whole; // all of it, while its frame is being taken; else null
 };
 
 struct server {
@@ -86,6 +91,7 @@ struct server {
     const struct sha256_service *sha256;
     struct records records;
     struct lock lock;
+    struct bootloader bootloader;
     struct update update;
     uint32_t program_end;
     uint32_t frames_taken, frames_damaged;

@@ -48,10 +48,15 @@ static uint32_t backup_clock_on(void)
     return before;
 }
 
-void reset_into_bootloader(void)
+void reset_stay_request_leave(void)
 {
     (void)backup_clock_on();
     backup_register_write(QL_STAY_REQUEST_VALUE);
+}
+
+void reset_into_bootloader(void)
+{
+    reset_stay_request_leave();
     reset_system();
 }
 

@@ -12,7 +12,9 @@ uint32_t reset_cause(void);
 
 _Noreturn void reset_system(void);
 
-// Leaves a stay request (SPEC.md section 9) and resets.
+// Leaves a stay request (SPEC.md section 9) for the next reset.
+void reset_stay_request_leave(void);
+// The same, and resets.
 _Noreturn void reset_into_bootloader(void);
 
 // Whether a stay request was left; takes it back.

@@ -11,6 +11,7 @@
 #include "core/boot.h"
 #include "core/server.h"
 #include "firmware/board.h"
+#include "firmware/chip/flash.h"
 #include "firmware/chip/hash.h"
 #include "firmware/chip/interrupt.h"
 #include "firmware/chip/jump.h"
@@ -79,6 +80,47 @@ static const struct sha256_service sha256 = {
     .finish = sha256_finish,
 };
 
+_Static_assert(FLASH_ADDRESS == QL_BOOTLOADER_ADDRESS && FLASH_SIZE == QL_BOOTLOADER_MAX,
+               "SPEC.md section 18");
+
+static struct bootloader_protection own_flash_protection(void *context)
+{
+    (void)context;
+    return (struct bootloader_protection){.options = flash_options(),
+                                          .read = uid_read_protection(),
+                                          .write = flash_is_write_protected(),
+                                          .debugger = flash_debugger_is_there()};
+}
+
+static void own_flash_change(void *context, enum ql_protect what)
+{
+    (void)context;
+    flash_options_change(what == QL_PROTECT_READ    ? FLASH_READ_LEVEL_1
+                         : what == QL_PROTECT_WRITE ? FLASH_WRITE_PROTECT
+                                                    : FLASH_WRITE_ALLOW);
+}
+
+static enum bootloader_change own_flash_change_state(void *context)
+{
+    (void)context;
+    switch (flash_options_state()) {
+    case FLASH_CHANGING:
+        return BOOTLOADER_CHANGING;
+    case FLASH_CHANGED:
+        return BOOTLOADER_CHANGED;
+    default:
+        return BOOTLOADER_NOT_CHANGED;
+    }
+}
+
+static const struct bootloader_flash own_flash = {
+    .bytes = (const uint8_t *)FLASH_ADDRESS,
+    .staging = (uint8_t *)FLASH_STAGING,
+    .protection = own_flash_protection,
+    .change = own_flash_change,
+    .change_state = own_flash_change_state,
+};
+
 static void inputs_start(void)
 {
     if (board.button.present) {
@@ -109,6 +151,7 @@ static void server_start(void)
         .sha256 = &sha256,
         .policy = &lock_policy,
         .lock_memory = &lock_memory,
+        .flash = &own_flash,
         .ring = ring,
         .ring_size = sizeof ring,
     };
@@ -222,6 +265,8 @@ static void act(const struct server_action *action)
     switch (action->kind) {
     case SERVER_ACT_BOOT:
         program_start(action->address);
+    case SERVER_ACT_REPLACE:
+        flash_replace(action->length);
     case SERVER_ACT_RESET_STAY:
         reset_into_bootloader();
     default:
