@@ -50,6 +50,8 @@ struct ql_board {
     uint32_t cpu_hz, quadspi_hz;
     uint32_t frames_taken, frames_damaged;
     uint8_t read_protection;
+    bool write_protected;   // the bootloader's own flash, with QL_INFO_OWN_FLASH
+    uint32_t length, build; // of the running bootloader
     uint8_t sfdp[2];
     struct ql_run runs[QL_RUNS_MAX];
     size_t run_count;

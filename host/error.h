@@ -50,6 +50,10 @@ enum ql_code {
     QL_CHIP_FAILED = 51,
     QL_VERIFY = 52,
 
+    QL_BOOTLOADER_FILE = 57,
+    QL_BOOTLOADER_KEPT = 58,
+    QL_BOOTLOADER_UNSURE = 59,
+
     QL_LOCKED = 60,
     QL_KEY_WRONG = 61,
     QL_KEY_EXPIRED = 62,

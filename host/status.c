@@ -87,6 +87,17 @@ static const struct status_text texts[] = {
                            "the program at 0x%08X was changed after it had been verified",
                            "flash it again; if nobody changed it on purpose (with a debugger, "
                            "say), the chip is losing data"},
+    [QL_STATUS_NOT_A_BOOTLOADER] = {"not-a-bootloader", QL_BOOTLOADER_FILE,
+                                    "the board finds no bootloader for itself in these bytes "
+                                    "(offset 0x%X)",
+                                    "use the file that the build made for this board"},
+    [QL_STATUS_LOWERS_LOCK] = {"lowers-lock", QL_BOOTLOADER_KEPT,
+                               "the new bootloader would let in whom the board keeps out (offset "
+                               "0x%X)",
+                               "say --force if that is meant"},
+    [QL_STATUS_OPTIONS_FAILED] = {"options-failed", QL_BOOTLOADER_KEPT,
+                                  "the option bytes could not be changed (OPTSR_CUR 0x%08X)",
+                                  "take the power away for a moment and repeat the command"},
     [QL_STATUS_LOCKED] = {"locked", QL_LOCKED,
                           "the board does not permit it to the key it was shown, or was shown none "
                           "(missing permissions: 0x%08X)",

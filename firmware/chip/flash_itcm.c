@@ -21,6 +21,8 @@ enum {
     TRIES = 5,
     ERASE_LIMIT_MS = 10000, // the data sheet's longest is a third of that
     PROGRAM_LIMIT_MS = 100,
+    ERASE_PAUSE = 20000, // turns of two instructions: 0.1 ms
+    PROGRAM_PAUSE = 500,
     WORD_WORDS = 8, // 256 bits are programmed at once
     SECTOR_WORDS = FLASH_SIZE / 4,
     PSIZE_64_BITS = 3, // at once; needs the 3.3 V that the board has
@@ -33,13 +35,24 @@ enum {
 #define FLAGS_ALL 0x1FEF0000u // of SR1, as CCR1 clears them
 #define BLANK     0xFFFFFFFFu
 
+// Looking all the time would only keep the bus busy.
+INLINE void pause(uint32_t turns)
+{
+    __asm volatile("1: subs %0, #1\n"
+                   "   bne 1b\n"
+                   : "+r"(turns)
+                   :
+                   : "cc");
+}
+
 // Until the queue is empty; false when that took too long or went wrong.
-INLINE bool idle_wait(uint32_t limit_ms)
+INLINE bool idle_wait(uint32_t limit_ms, uint32_t pause_turns)
 {
     while ((FLASH_SR1 & (FLASH_SR1_QW1 | FLASH_SR1_BSY1)) != 0) {
         if ((SYST_CSR & SYST_CSR_COUNTFLAG) != 0 && limit_ms-- == 0) {
             return false;
         }
+        pause(pause_turns);
     }
     return (FLASH_SR1 & ERRORS) == 0;
 }
@@ -50,7 +63,7 @@ INLINE bool sector_erase(void)
     FLASH_CR1 = FIELD(FLASH_CR1_PSIZE1, PSIZE_64_BITS) | FLASH_CR1_SER1;
     FLASH_CR1 = FIELD(FLASH_CR1_PSIZE1, PSIZE_64_BITS) | FLASH_CR1_SER1 | FLASH_CR1_START1;
     barrier_data();
-    bool done = idle_wait(ERASE_LIMIT_MS);
+    bool done = idle_wait(ERASE_LIMIT_MS, ERASE_PAUSE);
     FLASH_CR1 = FIELD(FLASH_CR1_PSIZE1, PSIZE_64_BITS);
     return done;
 }
@@ -72,7 +85,7 @@ INLINE bool word_program(volatile uint32_t *to, const volatile uint32_t *from)
         to[i] = from[i];
     }
     barrier_instruction();
-    bool done = idle_wait(PROGRAM_LIMIT_MS);
+    bool done = idle_wait(PROGRAM_LIMIT_MS, PROGRAM_PAUSE);
     FLASH_CR1 = FIELD(FLASH_CR1_PSIZE1, PSIZE_64_BITS);
     return done;
 }

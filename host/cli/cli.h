@@ -33,6 +33,8 @@ enum cli_option {
     CLI_ALLOW = 1 << 22,
     CLI_GENERATION = 1 << 23,
     CLI_NOT_AFTER = 1 << 24,
+    CLI_CONFIRM = 1 << 28,
+    CLI_FORCE = 1 << 29,
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
 #define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
@@ -57,6 +59,7 @@ struct cli {
     const char *serial;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
+    const char *confirm; // a null pointer: not given
     uint64_t wait_ns;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
@@ -70,7 +73,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_reset, cli_id, cli_keys;
+    cli_boot, cli_reset, cli_id, cli_keys, cli_protect, cli_update_bootloader;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 

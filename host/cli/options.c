@@ -32,6 +32,8 @@ static const struct option_text options[] = {
     {CLI_ALLOW, "allow", "LIST", "what the key permits: everything (default), or read,write,..."},
     {CLI_GENERATION, "generation", "N", "the key's generation (default 1)"},
     {CLI_NOT_AFTER, "not-after", "DATE", "the key's last day, YYYY-MM-DD (default: no end)"},
+    {CLI_CONFIRM, "confirm", "PHRASE", "the confirmation, for scripts"},
+    {CLI_FORCE, "force", NULL, "also lower the lock of a locked board"},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
     {CLI_QUIET, "quiet", NULL, "print only errors"},
     {CLI_HELP, "help", NULL, "this page"},
@@ -186,6 +188,8 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         cli->allow = value;
     if (option->option == CLI_GENERATION)
         cli->generation = value;
+    if (option->option == CLI_CONFIRM)
+        cli->confirm = value;
     if (option->option == CLI_NOT_AFTER)
         cli->not_after = value;
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
@@ -265,7 +269,7 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (cli->verb == NULL) {
         ql_fail(&cli->failure, QL_USAGE,
                 "it needs a verb: flash, verify, read, erase, boot, info, "
-                "list, reset, id or keys");
+                "list, reset, id, keys, protect or update-bootloader");
         return fail_usage(cli);
     }
     return take_arguments(cli, count - optind, words + optind);
