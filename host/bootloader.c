@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AWAIT_TRIES 4 // of ten seconds each
+#define AWAIT_TRIES 3 // of ten seconds each
 
 // --- Files --------------------------------------------------------------------------------------
 

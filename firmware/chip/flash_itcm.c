@@ -21,8 +21,8 @@ enum {
     TRIES = 5,
     ERASE_LIMIT_MS = 10000, // the data sheet's longest is a third of that
     PROGRAM_LIMIT_MS = 100,
-    ERASE_PAUSE = 20000, // turns of two instructions: 0.1 ms
-    PROGRAM_PAUSE = 500,
+    ERASE_PAUSE = 300, // turns: some 50 us
+    PROGRAM_PAUSE = 6,
     WORD_WORDS = 8, // 256 bits are programmed at once
     SECTOR_WORDS = FLASH_SIZE / 4,
     PSIZE_64_BITS = 3, // at once; needs the 3.3 V that the board has
@@ -35,10 +35,13 @@ enum {
 #define FLAGS_ALL 0x1FEF0000u // of SR1, as CCR1 clears them
 #define BLANK     0xFFFFFFFFu
 
-// Looking all the time would only keep the bus busy.
+// Looking all the time would only keep the bus busy. A turn is 64 instructions.
 INLINE void pause(uint32_t turns)
 {
-    __asm volatile("1: subs %0, #1\n"
+    __asm volatile("1: .rept 62\n"
+                   "   nop\n"
+                   "   .endr\n"
+                   "   subs %0, #1\n"
                    "   bne 1b\n"
                    : "+r"(turns)
                    :

@@ -12,8 +12,9 @@ struct rig {
     struct nor nor;
     struct server_facts facts;
     struct sha256_service sha256;
-    const struct lock_policy *policy; // the open one, if no test changes it
-    struct lock_memory lock_memory;   // survives rig_restart
+    const struct bootloader_flash *flash; // null, if no test changes it
+    const struct lock_policy *policy;     // the open one, if no test changes it
+    struct lock_memory lock_memory;       // survives rig_restart
     struct server server;
     uint8_t *ring; // on the heap, so that the sanitizer sees its ends
     // What the board sent and no test has looked at yet.
