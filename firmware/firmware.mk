@@ -14,7 +14,7 @@ FIRMWARE_NAMES  := $(foreach board,$(FIRMWARE_BOARDS),$(addprefix $(board)-,$(FI
 FIRMWARE_SHARED := $(wildcard firmware/*.c firmware/chip/*.c firmware/usb/*.c) \
                    $(CORE_SOURCES) $(ABI_SOURCES)
 
-FIRMWARE_CFLAGS := $(COMMON) -mcpu=cortex-m7 -mthumb -mfloat-abi=soft -Os -g -flto=1 \
+FIRMWARE_CFLAGS := $(COMMON) -mcpu=cortex-m7 -mthumb -mfloat-abi=soft -Os -g -flto=1 -flto-partition=one \
                    -ffreestanding -fbuiltin -ffunction-sections -fdata-sections -fno-common
 FIRMWARE_LDFLAGS := $(FIRMWARE_CFLAGS) -nostartfiles -Wl,--gc-sections \
                     -Wl,--fatal-warnings -Wl,--build-id=none
