@@ -15,7 +15,7 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_FILE_UNREADABLE, "file-unreadable", "the file cannot be read"},
     {QL_FILE_EMPTY, "file-empty", "the file is empty"},
     {QL_FILE_UNWRITABLE, "file-unwritable", "the output file cannot be written"},
-    {QL_FILE_EXISTS, "file-exists", "a file that is never overwritten exists already"},
+    {QL_FILE_EXISTS, "file-exists", "a file exists that is not overwritten"},
     {QL_IMAGE_DAMAGED, "image-damaged", "the ELF file is truncated or contradicts itself"},
     {QL_IMAGE_MACHINE, "image-machine", "the ELF file is no 32-bit little-endian ARM program"},
     {QL_HEX_SYNTAX, "hex-syntax", "a line is not Intel HEX"},
@@ -44,6 +44,8 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_KEY_WAIT, "key-wait", "the board looks at no key for a while, after wrong ones"},
     {QL_KEYS_FILE, "keys-file", "a file of keys or of an issuer cannot be understood"},
     {QL_WATCHED, "watched", "another --watch waits for this board already"},
+    {QL_BOARD_UNKNOWN, "board-unknown", "there is no such board"},
+    {QL_SUPPORT_MISSING, "support-missing", "the debuggers' files are not where they should be"},
     {QL_INTERRUPTED, "interrupted", "interrupted (Ctrl-C) or declined"},
     {QL_OK, NULL, NULL},
 };

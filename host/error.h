@@ -57,6 +57,8 @@ enum ql_code {
     QL_KEYS_FILE = 64,
 
     QL_WATCHED = 80,
+    QL_BOARD_UNKNOWN = 81,
+    QL_SUPPORT_MISSING = 82,
 
     QL_INTERRUPTED = 130,
 };

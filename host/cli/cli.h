@@ -37,6 +37,7 @@ enum cli_option {
     CLI_BOARD_NAME = 1 << 26,
     CLI_FORCE = 1 << 27,
     CLI_FOLDER = 1 << 28,
+    CLI_ADAPTER = 1 << 19,
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
 #define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
@@ -61,7 +62,7 @@ struct cli {
     const char *serial;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
-    const char *board_name, *folder;
+    const char *board_name, *folder, *adapter;
     uint64_t wait_ns;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
@@ -75,7 +76,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_reset, cli_id, cli_keys;
+    cli_boot, cli_reset, cli_id, cli_keys, cli_ide;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 

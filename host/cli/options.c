@@ -33,6 +33,11 @@ static const struct option_text options[] = {
     {CLI_GENERATION, "generation", "N", "the key's generation (default 1)"},
     {CLI_NOT_AFTER, "not-after", "DATE", "the key's last day, YYYY-MM-DD (default: no end)"},
     {CLI_WATCH, "watch", NULL, "stay, and write the file whenever the board restarts"},
+    {CLI_BOARD_NAME, "board", "NAME", "the board, as its file in debug/openocd is called"},
+    {CLI_ADAPTER, "adapter", "NAME",
+     "stlink (default), jlink, cmsis-dap, or virtual for quadlane-board"},
+    {CLI_FOLDER, "folder", "PATH", "the project's folder (default: the current one)"},
+    {CLI_FORCE, "force", NULL, "overwrite files that exist"},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
     {CLI_QUIET, "quiet", NULL, "print only errors"},
     {CLI_HELP, "help", NULL, "this page"},
@@ -189,6 +194,12 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         cli->generation = value;
     if (option->option == CLI_NOT_AFTER)
         cli->not_after = value;
+    if (option->option == CLI_BOARD_NAME)
+        cli->board_name = value;
+    if (option->option == CLI_ADAPTER)
+        cli->adapter = value;
+    if (option->option == CLI_FOLDER)
+        cli->folder = value;
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
 }
 
@@ -266,7 +277,7 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (cli->verb == NULL) {
         ql_fail(&cli->failure, QL_USAGE,
                 "it needs a verb: flash, verify, read, erase, boot, info, "
-                "list, reset, id or keys");
+                "list, reset, id, keys or ide");
         return fail_usage(cli);
     }
     return take_arguments(cli, count - optind, words + optind);
