@@ -13,6 +13,9 @@
 # Environment: QUADLANE, QUADLANE_OPENOCD, QUADLANE_JLINK name other programs; QUADLANE_BOARD and QUADLANE_ADAPTER stand for the
 # options.
 #
+# Eclipse also connects to -telnetport, where J-Link shows what the program prints by semihosting. OpenOCD has its command
+# line there; semihosting goes to the server's own console.
+#
 # Exit codes as JLinkGDBServerCLExe's, which Eclipse explains: 254 (-2) port taken, 253 (-3) no target, 251 (-5)
 # arguments, 250 (-6) unknown device, 249 (-7) no probe, 255 (-1) anything else.
 #
@@ -154,13 +157,13 @@ if ! probe_says=$("$openocd" "$@" -c "gdb_port disabled; tcl_port disabled; teln
     fail 249 "the probe \"$adapter\" cannot be opened: is it plugged in, and free? Another one is named by --adapter"
 fi
 
-set -- "$@" -f "$board_file" -c "tcl_port disabled; telnet_port disabled"
+set -- "$@" -f "$board_file" -c "tcl_port disabled; telnet_port $telnet_port"
 case $speed in
 '' | *[!0-9]*) ;;
 *) set -- "$@" -c "adapter speed $speed" ;;
 esac
 [ -z "$log" ] || set -- "$@" -c "log_output {$log}"
-set -- "$@" -c "gdb_port $port" -f "$here/openocd/serve_as_jlink.tcl" -c "quadlane_serve_as_jlink $telnet_port"
+set -- "$@" -c "gdb_port $port" -f "$here/openocd/serve_as_jlink.tcl" -c quadlane_serve_as_jlink
 
 openocd_words=
 for word; do

@@ -55,7 +55,7 @@ static const struct command commands[] = {
     {"writeu32", QL_JLINK_SEND, "mww %s"},
     {"semihosting enable", QL_JLINK_SEND, "arm semihosting enable"},
     {"semihosting disable", QL_JLINK_SEND, "arm semihosting disable"},
-    {"semihosting ioclient", QL_JLINK_ANSWER, "semihosting: output goes to the telnet port"},
+    {"semihosting ioclient", QL_JLINK_ANSWER, "semihosting: output goes to the server's console"},
     {"semihosting", QL_JLINK_ANSWER, "semihosting: only enable and disable are known here"},
     {"flash breakpoints", QL_JLINK_ANSWER,
      "flash breakpoints: none here; the core's 8 hardware breakpoints are used"},

@@ -28,6 +28,7 @@ enum cli_option {
     CLI_QUIET = 1 << 10,
     CLI_HELP = 1 << 11,
     CLI_VERSION = 1 << 12,
+    CLI_ADAPTER = 1 << 19,
     CLI_KEYS = 1 << 20,
     CLI_ISSUER = 1 << 21,
     CLI_ALLOW = 1 << 22,
@@ -37,7 +38,7 @@ enum cli_option {
     CLI_BOARD_NAME = 1 << 26,
     CLI_FORCE = 1 << 27,
     CLI_FOLDER = 1 << 28,
-    CLI_ADAPTER = 1 << 19,
+    CLI_GDB = 1 << 29, // all options of gdb-server
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
 #define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
@@ -55,6 +56,12 @@ struct cli_verb {
     int (*run)(struct cli *cli); // 0 or -code, with cli->failure filled in
 };
 
+// The options of gdb-server.
+struct cli_gdb {
+    const char *listen, *connect, *server_port, *kind;
+    bool once, probe, internal_flash, exit_as_server, as_jlink;
+};
+
 struct cli {
     const struct cli_verb *verb; // a null pointer before it is known
     unsigned options;
@@ -64,10 +71,13 @@ struct cli {
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
     uint64_t wait_ns;
+    struct cli_gdb gdb;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
+    char **words; // all arguments, however many; ends with a null pointer
 
     struct ql_failure failure;
+    int exit_code;  // not 0: instead of the failure's own code
     json_t *result; // what --json prints beside "ok" and "verb"
     struct progress progress;
     struct ql_observer observer;
@@ -76,7 +86,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_reset, cli_id, cli_keys, cli_ide;
+    cli_boot, cli_reset, cli_id, cli_keys, cli_gdb_server, cli_ide;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
