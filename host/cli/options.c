@@ -264,7 +264,7 @@ int cli_parse(struct cli *cli, int count, char **words)
         return result;
     if (cli->verb == NULL) {
         ql_fail(&cli->failure, QL_USAGE,
-                "it needs a verb: flash, verify, read, erase, boot, info, "
+                "it needs a verb: flash, verify, read, erase, boot, run, info, "
                 "list, reset, id or keys");
         return fail_usage(cli);
     }
