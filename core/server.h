@@ -26,6 +26,7 @@
 #include "abi/frame.h"
 #include "core/lock.h"
 #include "core/ram_program.h"
+#include "core/settings.h"
 #include "core/update.h"
 
 // What INFO and HELLO tell about the board. Read each time they are asked for, so that main may
@@ -41,7 +42,9 @@ struct server_facts {
     uint32_t quadspi_hz;
     uint8_t read_protection;
     enum ql_stay_reason stay_reason;
-    uint32_t boot_address; // the board's default
+    uint32_t boot_address; // the board's default; server_boot_address says what counts
+    uint32_t build_size;   // of the bootloader's image, 0: not known
+    uint8_t build_sha256[QL_SHA256_SIZE];
     uint32_t reserved_end; // bytes at the chip's end that are not for programs, multiple of 4096
 };
 
@@ -72,7 +75,7 @@ struct server_action {
 };
 
 enum {
-    SERVER_REQUEST_MAX = QL_RAM_RUN_SIZE, // the longest payload of a request that is ever kept
+    SERVER_REQUEST_MAX = QL_SETTINGS_SIZE, // the longest payload that any request may have
 };
 
 // A request kept for later.
@@ -91,6 +94,8 @@ struct server {
     struct records records;
     struct lock lock;
     struct update update;
+    struct settings settings;  // in force
+    uint32_t settings_written; // records.settings_written when they were read
     uint32_t program_end;
     uint32_t frames_taken, frames_damaged;
     // A request that needs the chip or time, under way; and one waiting for room for its answer.
@@ -136,6 +141,12 @@ uint32_t server_frames_taken(const struct server *server);
 // What the host has asked the board to do, once all bytes of the answer were given out. The caller
 // sees to it that they leave, then acts.
 struct server_action server_action(const struct server *server);
+
+// The settings in force.
+const struct settings *server_settings(const struct server *server);
+
+// The address of the program that the board starts by itself.
+uint32_t server_boot_address(const struct server *server);
 
 // Can what lies at `address` be started, as far as that is known without reading all of it? The
 // checks of BOOT but for the hash. Maps the chip.

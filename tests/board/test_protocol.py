@@ -156,7 +156,7 @@ def test_lengths():
 def test_kinds():
     """unknown requests are answered, unknown stream operations, answers and events are counted as damaged"""
     with talk() as (_, peer):
-        known = set(protocol.REQUESTS)
+        known = {*protocol.REQUESTS, protocol.SETTINGS}
         for kind in range(1, 0x40):
             if kind not in known:
                 payload = NOISE[:kind]
