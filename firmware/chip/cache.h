@@ -14,7 +14,6 @@ void cache_disable(void);
 // Forgets all contents; also needed before the first use after power-on.
 void cache_invalidate(void);
 
-
 // Writes to memory what the data cache alone knows of these bytes.
 void cache_clean(uint32_t address, uint32_t length);
 
