@@ -19,13 +19,12 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / folder) for
 import test_handover  # noqa: E402
 from harness import (BLINK, BOOTLOADER, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of,  # noqa: E402
                      run_tests, wait_for)
-from client import BUSY, HELLO, INFO, OK, VERIFY  # noqa: E402
+from client import BUSY, HELLO, INFO, OK, RAM_RUN, RAM_WRITE, VERIFY  # noqa: E402
 from fake_board import stuff, unstuff  # noqa: E402
 from programs import Program  # noqa: E402
 
 FROM_RAM = ROOT / "build/sdk/from_ram/from_ram.elf"
 AXI, D2, SRAM4, ITCM = 0x24000000, 0x30000000, 0x38000000, 0
-RAM_WRITE, RAM_RUN = 0x14, 0x15
 NO_RAM = 25
 CHIP_SIZE = 16 << 20
 
