@@ -87,6 +87,10 @@ static const struct status_text texts[] = {
                            "the program at 0x%08X was changed after it had been verified",
                            "flash it again; if nobody changed it on purpose (with a debugger, "
                            "say), the chip is losing data"},
+    [QL_STATUS_NO_RAM] = {"no-ram", QL_RAM_TAKEN,
+                          "0x%08X is not free: the bootloader itself uses that RAM",
+                          "let the program's start-up fill that memory (AT> AXI SRAM in the linker "
+                          "script), or link it for AXI SRAM, 0x24000000"},
     [QL_STATUS_LOCKED] = {"locked", QL_LOCKED,
                           "the board does not permit it to the key it was shown, or was shown none "
                           "(missing permissions: 0x%08X)",

@@ -313,7 +313,7 @@ int cli_parse(struct cli *cli, int count, char **words)
         return result;
     if (cli->verb == NULL) {
         ql_fail(&cli->failure, QL_USAGE,
-                "it needs a verb: flash, verify, read, erase, boot, info, "
+                "it needs a verb: flash, verify, read, erase, boot, run, info, "
                 "list, reset, id, keys, gdb-server or ide");
         return fail_usage(cli);
     }
