@@ -38,6 +38,8 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_BOARD_REFUSED, "board-refused", "the board refused"},
     {QL_CHIP_FAILED, "chip-failed", "the flash chip is absent, protected or failed"},
     {QL_VERIFY, "verify", "the chip does not hold these bytes"},
+    {QL_SETTING_BAD, "setting-value", "no such setting, or a value that it cannot have"},
+    {QL_SETTING_REFUSED, "setting-refused", "the board as it is cannot take this setting"},
     {QL_LOCKED, "locked", "the board is locked, and no key here permits it"},
     {QL_KEY_WRONG, "key-wrong", "a key is not signed by the issuer for this board"},
     {QL_KEY_EXPIRED, "key-expired", "a key is past its date or of an old generation"},

@@ -26,6 +26,10 @@ static const struct option_text options[] = {
     {CLI_DATA, "data", NULL, "the file is no program: no vector table, nothing to start"},
     {CLI_ALL, "all", NULL, "the whole area that programs may use"},
     {CLI_YES, "yes", NULL, "do not ask"},
+    {CLI_SET, "set", NULL, "from now on the board starts this address by itself"},
+    {CLI_DEFAULT, "default", NULL, "back to the default"},
+    {CLI_FORCE, "force", NULL, "although no program is there that could start"},
+    {CLI_PROGRAMS, "programs", NULL, "the programs in the chip of one board"},
     {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader"},
     {CLI_KEYS, "keys", "FILE", "the keys file, for locked boards (default: keys.json)"},
     {CLI_ISSUER, "issuer", "FILE", "NAME.key, which signs keys; for check NAME.pub will do"},
@@ -265,7 +269,7 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (cli->verb == NULL) {
         ql_fail(&cli->failure, QL_USAGE,
                 "it needs a verb: flash, verify, read, erase, boot, info, "
-                "list, reset, id or keys");
+                "list, reset, set, id or keys");
         return fail_usage(cli);
     }
     return take_arguments(cli, count - optind, words + optind);
