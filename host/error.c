@@ -45,6 +45,7 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_KEY_EXPIRED, "key-expired", "a key is past its date or of an old generation"},
     {QL_KEY_WAIT, "key-wait", "the board looks at no key for a while, after wrong ones"},
     {QL_KEYS_FILE, "keys-file", "a file of keys or of an issuer cannot be understood"},
+    {QL_WATCHED, "watched", "another --watch waits for this board already"},
     {QL_INTERRUPTED, "interrupted", "interrupted (Ctrl-C) or declined"},
     {QL_OK, NULL, NULL},
 };

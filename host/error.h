@@ -58,6 +58,8 @@ enum ql_code {
     QL_KEY_WAIT = 63,
     QL_KEYS_FILE = 64,
 
+    QL_WATCHED = 80,
+
     QL_INTERRUPTED = 130,
 };
 

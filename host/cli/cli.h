@@ -38,6 +38,10 @@ enum cli_option {
     CLI_ALLOW = 1 << 22,
     CLI_GENERATION = 1 << 23,
     CLI_NOT_AFTER = 1 << 24,
+    CLI_WATCH = 1 << 25,
+    CLI_BOARD_NAME = 1 << 26,
+    CLI_FORCE = 1 << 27,
+    CLI_FOLDER = 1 << 28,
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
 #define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
@@ -62,6 +66,7 @@ struct cli {
     const char *serial;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
+    const char *board_name, *folder;
     uint64_t wait_ns;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
@@ -123,6 +128,14 @@ const char *cli_program_name(const struct ql_program *program);
 void cli_print_chip(const struct cli *cli, const struct ql_board *board);
 void cli_set_chip(struct cli *cli, const struct ql_board *board);
 
+// Writes the image into the connected board's chip and tells how it went; then starts it, unless
+// told not to.
+int cli_flash_write(struct cli *cli, struct ql_image *image,
+                    const struct ql_flash_options *options);
+int cli_flash_start(struct cli *cli, const struct ql_image *image);
+// quadlane flash --watch.
+int cli_watch(struct cli *cli, const uint32_t *address, const struct ql_flash_options *options);
+
 // "everything", "read,write". Valid until the next call.
 const char *cli_permissions(uint32_t permissions);
 int cli_parse_permissions(const char *text, uint32_t *permissions, struct ql_failure *failure);
@@ -137,5 +150,7 @@ void cli_set_board(struct cli *cli);
 // Sizes for people: "15 MiB", "1.2 MiB", "640 bytes". The text stays valid for some calls.
 const char *cli_size(uint64_t size);
 bool cli_was_interrupted(void);
+// The sentence and the hint, on stderr.
+void cli_print_failure(const struct ql_failure *failure);
 
 #endif

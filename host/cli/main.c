@@ -72,13 +72,6 @@ static void print_json(struct cli *cli, int result)
     json_decref(object);
 }
 
-static void print_failure(const struct ql_failure *failure)
-{
-    fprintf(stderr, "quadlane: %s\n", failure->sentence);
-    if (failure->hint[0] != '\0')
-        fprintf(stderr, "  help: %s\n", failure->hint);
-}
-
 static int run(struct cli *cli)
 {
     catch_signals();
@@ -108,7 +101,7 @@ int main(int count, char **words)
         if (cli_has(&cli, CLI_JSON))
             print_json(&cli, result);
         if (result != 0)
-            print_failure(&cli.failure);
+            cli_print_failure(&cli.failure);
     }
     json_decref(cli.result);
     if (fflush(stdout) != 0 && result == 0) {

@@ -36,6 +36,7 @@ static const struct option_text options[] = {
     {CLI_ALLOW, "allow", "LIST", "what the key permits: everything (default), or read,write,..."},
     {CLI_GENERATION, "generation", "N", "the key's generation (default 1)"},
     {CLI_NOT_AFTER, "not-after", "DATE", "the key's last day, YYYY-MM-DD (default: no end)"},
+    {CLI_WATCH, "watch", NULL, "stay, and write the file whenever the board restarts"},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
     {CLI_QUIET, "quiet", NULL, "print only errors"},
     {CLI_HELP, "help", NULL, "this page"},
