@@ -31,7 +31,6 @@ enum cli_option {
     CLI_VERSION = 1 << 12,
     CLI_SET = 1 << 13,
     CLI_DEFAULT = 1 << 14,
-    CLI_FORCE = 1 << 15,
     CLI_PROGRAMS = 1 << 16,
     CLI_KEYS = 1 << 20,
     CLI_ISSUER = 1 << 21,

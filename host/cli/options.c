@@ -28,7 +28,7 @@ static const struct option_text options[] = {
     {CLI_YES, "yes", NULL, "do not ask"},
     {CLI_SET, "set", NULL, "from now on the board starts this address by itself"},
     {CLI_DEFAULT, "default", NULL, "back to the default"},
-    {CLI_FORCE, "force", NULL, "although no program is there that could start"},
+    {CLI_FORCE, "force", NULL, "do it against the advice of the tool"},
     {CLI_PROGRAMS, "programs", NULL, "the programs in the chip of one board"},
     {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader"},
     {CLI_KEYS, "keys", "FILE", "the keys file, for locked boards (default: keys.json)"},
