@@ -60,6 +60,15 @@ enum ql_code {
 
     QL_WATCHED = 80,
 
+    QL_SERVER_MISSING = 70,
+    QL_SERVER_ENDED = 71,
+    QL_SERVER_SILENT = 72,
+    QL_LISTEN_BUSY = 73,
+    QL_TARGET_STUCK = 74,
+    QL_NO_CABLE = 75,
+    QL_FOREIGN_PROGRAM = 76,
+    QL_NO_BOOTLOADER = 77,
+
     QL_INTERRUPTED = 130,
 };
 

@@ -235,6 +235,14 @@ static int read_format(struct ql_image *image, const char *name, const uint8_t *
                         failure);
 }
 
+int ql_image_finish(struct ql_image *image, const char *name, struct ql_failure *failure)
+{
+    int result = sort_extents(image, name, failure);
+    if (result == 0)
+        result = join_neighbours(image, failure);
+    return result == 0 ? find_program(image, failure) : result;
+}
+
 int ql_image_parse(struct ql_image *image, const char *name, const uint8_t *bytes, size_t size,
                    const uint32_t *address, struct ql_failure *failure)
 {
@@ -247,11 +255,7 @@ int ql_image_parse(struct ql_image *image, const char *name, const uint8_t *byte
     image->format = tell_format(name, bytes, size);
     int result = read_format(image, name, bytes, size, address, failure);
     if (result == 0)
-        result = sort_extents(image, name, failure);
-    if (result == 0)
-        result = join_neighbours(image, failure);
-    if (result == 0)
-        result = find_program(image, failure);
+        result = ql_image_finish(image, name, failure);
     if (result != 0)
         ql_image_free(image);
     return result;

@@ -37,6 +37,7 @@ enum cli_option {
     CLI_ALLOW = 1 << 22,
     CLI_GENERATION = 1 << 23,
     CLI_NOT_AFTER = 1 << 24,
+    CLI_GDB = 1 << 29, // all options of gdb-server
     CLI_WATCH = 1 << 25,
     CLI_BOARD_NAME = 1 << 26,
     CLI_FORCE = 1 << 27,
@@ -58,6 +59,12 @@ struct cli_verb {
     int (*run)(struct cli *cli); // 0 or -code, with cli->failure filled in
 };
 
+// The options of gdb-server.
+struct cli_gdb {
+    const char *listen, *connect, *server_port, *kind;
+    bool once, probe, internal_flash, exit_as_server;
+};
+
 struct cli {
     const struct cli_verb *verb; // a null pointer before it is known
     unsigned options;
@@ -67,9 +74,11 @@ struct cli {
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder;
     uint64_t wait_ns;
+    struct cli_gdb gdb;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
     bool needs_key; // although the verb works locked in other ways
+    char **words;   // all arguments, however many; ends with a null pointer
 
     struct ql_failure failure;
     json_t *result; // what --json prints beside "ok" and "verb"
@@ -80,7 +89,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_reset, cli_id, cli_keys, cli_set_verb;
+    cli_boot, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
