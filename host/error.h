@@ -51,6 +51,8 @@ enum ql_code {
     QL_VERIFY = 52,
     QL_SETTING_BAD = 53,
     QL_SETTING_REFUSED = 54,
+    QL_NOT_FOR_RAM = 55,
+    QL_RAM_TAKEN = 56,
 
     QL_LOCKED = 60,
     QL_KEY_WRONG = 61,

@@ -29,6 +29,9 @@
 #   STABLE_LAYOUT      1: what has not changed stays where it was at the last link, so that flashing
 #                      after a small edit writes few sectors (the default, if there is a python3;
 #                      not with -flto); 0: the layout depends on the sources alone
+#   PLACE              chip (default), or ram: a program for `quadlane run`, in AXI SRAM
+#   RAM_IMAGE_SIZE     with PLACE=ram: bytes of AXI SRAM for code and constants (262144, a multiple of
+#                      4096); variables and heap get the rest of its 512 KiB
 #   ARM                the compiler's prefix (arm-none-eabi-)
 #   V                  1: show the commands
 #
@@ -45,6 +48,15 @@ BUILD            ?= build
 OPTIMIZE         ?= -O2
 HSE_HZ           ?= 8000000
 NEWLIB           ?= nano
+PLACE            ?= chip
+RAM_IMAGE_SIZE   ?= 262144
+ifeq ($(PLACE),ram)
+override PROGRAM_ADDRESS  := 0x24000000
+override PROGRAM_AREA_END := 0x24000000+$(RAM_IMAGE_SIZE)
+override STABLE_LAYOUT    := 0
+else ifneq ($(PLACE),chip)
+$(error PLACE is "$(PLACE)": it can be chip or ram)
+endif
 PROGRAM_ADDRESS  ?= 0x90100000
 APP_NAME         ?= $(PROGRAM)
 APP_VERSION      ?=
@@ -91,10 +103,12 @@ QL_COMPILED := $(if $(filter 1,$(STABLE_LAYOUT)),$(ARM)objcopy \
                --set-section-flags '.rodata*.str1.*=$(QL_UNMERGED)' \
                --set-section-flags '.rodata*.cst*=$(QL_UNMERGED)',:)
 
+QL_COMMA   := ,
 QL_LDFLAGS := $(QL_CPU) $(OPTIMIZE) $(QL_NANO) -nostartfiles -static \
               -Wl,--defsym=ql_set_program_address=$(PROGRAM_ADDRESS) \
               -Wl,--defsym=ql_set_program_area_end=$(PROGRAM_AREA_END) \
               -Wl,--defsym=ql_set_stack_size=$(STACK_SIZE) \
+              $(if $(filter ram,$(PLACE)),-Wl$(QL_COMMA)--defsym=ql_set_axi_start=$(PROGRAM_AREA_END)) \
               -Wl,--gc-sections -Wl,--no-warn-rwx-segments
 
 QL_QUIET := $(if $(V),,@)

@@ -89,7 +89,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server;
+    cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
