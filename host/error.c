@@ -38,6 +38,8 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_BOARD_REFUSED, "board-refused", "the board refused"},
     {QL_CHIP_FAILED, "chip-failed", "the flash chip is absent, protected or failed"},
     {QL_VERIFY, "verify", "the chip does not hold these bytes"},
+    {QL_SETTING_BAD, "setting-value", "no such setting, or a value that it cannot have"},
+    {QL_SETTING_REFUSED, "setting-refused", "the board as it is cannot take this setting"},
     {QL_NOT_FOR_RAM, "not-for-ram", "run: the program is not, or not as a whole, for RAM"},
     {QL_RAM_TAKEN, "ram-taken", "run: a part of it lies where the bootloader itself is"},
     {QL_LOCKED, "locked", "the board is locked, and no key here permits it"},

@@ -49,6 +49,8 @@ enum ql_code {
     QL_BOARD_REFUSED = 50,
     QL_CHIP_FAILED = 51,
     QL_VERIFY = 52,
+    QL_SETTING_BAD = 53,
+    QL_SETTING_REFUSED = 54,
     QL_NOT_FOR_RAM = 55,
     QL_RAM_TAKEN = 56,
 

@@ -26,6 +26,10 @@ static const struct option_text options[] = {
     {CLI_DATA, "data", NULL, "the file is no program: no vector table, nothing to start"},
     {CLI_ALL, "all", NULL, "the whole area that programs may use"},
     {CLI_YES, "yes", NULL, "do not ask"},
+    {CLI_SET, "set", NULL, "from now on the board starts this address by itself"},
+    {CLI_DEFAULT, "default", NULL, "back to the default"},
+    {CLI_FORCE, "force", NULL, "do it against the advice of the tool"},
+    {CLI_PROGRAMS, "programs", NULL, "the programs in the chip of one board"},
     {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader"},
     {CLI_KEYS, "keys", "FILE", "the keys file, for locked boards (default: keys.json)"},
     {CLI_ISSUER, "issuer", "FILE", "NAME.key, which signs keys; for check NAME.pub will do"},
@@ -288,6 +292,18 @@ static int take_arguments(struct cli *cli, int count, char **words)
     return 0;
 }
 
+static int fail_without_verb(struct cli *cli)
+{
+    char names[256] = "";
+    for (size_t i = 0; cli_verbs[i] != NULL; i++) {
+        const size_t length = strlen(names);
+        const char *before = i == 0 ? "" : cli_verbs[i + 1] != NULL ? ", " : " or ";
+        snprintf(names + length, sizeof names - length, "%s%s", before, cli_verbs[i]->name);
+    }
+    ql_fail(&cli->failure, QL_USAGE, "it needs a verb: %s", names);
+    return fail_usage(cli);
+}
+
 int cli_parse(struct cli *cli, int count, char **words)
 {
     cli->wait_ns = WAIT_DEFAULT_NS;
@@ -312,10 +328,7 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (result != 0 || cli_has(cli, CLI_HELP) || cli_has(cli, CLI_VERSION))
         return result;
     if (cli->verb == NULL) {
-        ql_fail(&cli->failure, QL_USAGE,
-                "it needs a verb: flash, verify, read, erase, boot, run, info, "
-                "list, reset, id, keys, gdb-server or ide");
-        return fail_usage(cli);
+        return fail_without_verb(cli);
     }
     return take_arguments(cli, count - optind, words + optind);
 }
