@@ -222,6 +222,8 @@ static bool upload_serve(struct dfu *dfu, const struct dfu_request *request, siz
 // Returns the poll time in milliseconds.
 static uint32_t state_step(struct dfu *dfu)
 {
+    if (dfu->state == DFU_STATE_IDLE && !dfu_is_drained(dfu))
+        return dfu_busy_ms(dfu); // behind an ABORT: then the chip is free for others
     if (dfu->state != DFU_STATE_DNLOAD_SYNC && dfu->state != DFU_STATE_DNBUSY)
         return 0;
     bool done = dfu->work == DFU_WORK_NOT || dfu->work == DFU_WORK_LEFT;

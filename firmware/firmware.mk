@@ -101,7 +101,7 @@ size: $(FIRMWARE_FILES)
 
 # What of it runs on a PC.
 FIRMWARE_TESTS   := $(BUILD)/tests/unit/test_usb_device
-FIRMWARE_OBJECTS := $(addprefix $(BUILD)/asan/firmware/usb/,cdc.o device.o identity.o)
+FIRMWARE_OBJECTS := $(addprefix $(BUILD)/asan/firmware/usb/,cdc.o device.o dfu.o identity.o microsoft.o)
 
 $(FIRMWARE_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(FIRMWARE_OBJECTS)
 	@mkdir -p $(@D)
