@@ -1,5 +1,5 @@
 // The wire protocol's numbers: kinds, status codes, offsets and sizes. Written from SPEC.md
-// sections 1, 2, 3, 4, 6, 7, 13 and 18; the meaning of each stands there.
+// sections 1, 2, 3, 4, 6, 7, 13, 14, 15, 17 and 18; the meaning of each stands there.
 //
 // Offsets are those of a field in its payload (QL_BODY_: in the body); all integers are
 // little-endian and are read and written by abi/bytes.h.
@@ -50,9 +50,11 @@ enum ql_kind {
     QL_KIND_BEGIN = 0x10,
     QL_KIND_END = 0x11,
     QL_KIND_ABORT = 0x12,
+    QL_KIND_SETTINGS = 0x13,
+    QL_KIND_RAM_WRITE = 0x14,
+    QL_KIND_RAM_RUN = 0x15,
     QL_KIND_PROTECT = 0x16,
-    QL_KIND_STAGE = 0x17,
-    QL_KIND_REPLACE = 0x18,
+    QL_KIND_REPLACE = 0x17,
     QL_KIND_ERASE = 0x40,
     QL_KIND_WRITE = 0x41,
     QL_KIND_PROGRESS = 0xC0,
@@ -86,6 +88,7 @@ enum {
     QL_CAPABILITY_SECTORS = 1 << 1,
     QL_CAPABILITY_HASH = 1 << 2,
     QL_CAPABILITY_RESET_STAY = 1 << 3,
+    QL_CAPABILITY_RAM = 1 << 4,
     QL_CAPABILITY_LOCKED = 1 << 8, // a state: set while no key has unlocked the board
 };
 
@@ -138,9 +141,13 @@ enum ql_info_tag {
     QL_INFO_SFDP = 0x12,
     QL_INFO_CHIP_NAME = 0x13,
     QL_INFO_RUN = 0x14, // comes once for each known run
+    QL_INFO_SETTINGS = 0x15,
+    QL_INFO_LAST_UPDATE = 0x16,
     QL_INFO_OWN_FLASH = 0x17,
     QL_INFO_BOARD_ID = 0x18,
     QL_INFO_LOCK = 0x19,
+    QL_INFO_BUILD = 0x1A,
+    QL_INFO_DFU = 0x1D,
 };
 
 // The value of QL_INFO_RUN.
@@ -157,6 +164,28 @@ enum {
 enum ql_run_state {
     QL_RUN_WRITING = 1,
     QL_RUN_SEALED = 2,
+};
+
+// The value of QL_INFO_LAST_UPDATE.
+enum {
+    QL_LAST_KIND = 0,
+    QL_LAST_ADDRESS = 4,
+    QL_LAST_LENGTH = 8,
+    QL_LAST_ID = 12,
+    QL_LAST_SIZE = 16,
+};
+
+enum ql_last_kind {
+    QL_LAST_UNFINISHED = 2,
+    QL_LAST_SEALED = 3,
+    QL_LAST_COMPLETE = 4,
+};
+
+// The value of QL_INFO_BUILD.
+enum {
+    QL_BUILD_LENGTH = 0,
+    QL_BUILD_SHA256 = 4,
+    QL_BUILD_SIZE = QL_BUILD_SHA256 + QL_SHA256_SIZE,
 };
 
 // Section 3.
@@ -184,6 +213,9 @@ enum ql_status {
     QL_STATUS_NO_ROOM = 20,
     QL_STATUS_NOT_SEALED = 21,
     QL_STATUS_CHANGED = 22,
+    QL_STATUS_BAD_SETTING = 23,
+    QL_STATUS_GENERATION = 24,
+    QL_STATUS_NO_RAM = 25,
     QL_STATUS_NOT_A_BOOTLOADER = 27,
     QL_STATUS_LOWERS_LOCK = 28,
     QL_STATUS_OPTIONS_FAILED = 29,
@@ -337,9 +369,65 @@ enum {
     QL_LOCK_SIZE = QL_LOCK_ISSUER + QL_FINGERPRINT_SIZE,
 };
 
+// Section 14.
+enum {
+    QL_SETTINGS_SIZE = 240, // at most
+    QL_SETTING_TEXT_MAX = 32,
+    QL_SETTINGS_END = 0xFF, // in place of a tag
+};
+
+enum ql_setting {
+    QL_SETTING_BOOT_ADDRESS = 0x01,
+    QL_SETTING_WINDOW = 0x02,
+    QL_SETTING_ATTEMPTS = 0x03,
+    QL_SETTING_DOUBLE_RESET = 0x04,
+    QL_SETTING_LED = 0x05,
+    QL_SETTING_MANUFACTURER = 0x06,
+    QL_SETTING_PRODUCT = 0x07,
+    QL_SETTING_GENERATION = 0x08,
+};
+
+enum ql_led {
+    QL_LED_DARK = 0,
+    QL_LED_ALL = 1,
+    QL_LED_WRONG = 2, // only what is wrong
+};
+
+enum {
+    QL_WINDOW_MAX_MS = 60000,
+    QL_ATTEMPTS_DEFAULT = 3,
+};
+
+#define QL_MANUFACTURER_DEFAULT "quadlane"
+#define QL_PRODUCT_SUFFIX       " (quadlane)" // behind the owner's product
+
+// Section 17.
+enum {
+    QL_RAM_WRITE_ADDRESS = 0,
+    QL_RAM_WRITE_LENGTH = 4,
+    QL_RAM_WRITE_DATA = 8,
+    QL_RAM_WRITE_GRANULE = 8, // of address and length
+    QL_RAM_WRITE_LENGTH_MAX = 4096,
+
+    QL_RAM_RUN_ADDRESS = 0,
+    QL_RAM_RUN_COUNT = 4,
+    QL_RAM_RUN_SHA256 = 8,
+    QL_RAM_RUN_PIECES = QL_RAM_RUN_SHA256 + QL_SHA256_SIZE,
+    QL_RAM_PIECE_ADDRESS = 0,
+    QL_RAM_PIECE_LENGTH = 4,
+    QL_RAM_PIECE_SIZE = 8,
+    QL_RAM_PIECES_MAX = 8,
+    QL_RAM_RUN_SIZE = QL_RAM_RUN_PIECES + QL_RAM_PIECES_MAX * QL_RAM_PIECE_SIZE,
+};
+
+_Static_assert(QL_RAM_RUN_SIZE == 104, "SPEC.md section 17: RAM_RUN");
+_Static_assert(QL_RAM_WRITE_DATA + QL_RAM_WRITE_LENGTH_MAX <= QL_PAYLOAD_MAX,
+               "RAM_WRITE fits a payload");
+
 // Section 18.
 #define QL_BOOTLOADER_ADDRESS UINT32_C(0x08000000)
 #define QL_BOOTLOADER_MAX     UINT32_C(131072)
+#define QL_STAGING_ADDRESS    UINT32_C(0x24060000) // where RAM_WRITE puts a new bootloader
 #define QL_MARKER_MAGIC       UINT32_C(0x424C4451) // "QDLB"
 #define QL_PROTECT_WORD       UINT32_C(0x544F5250) // "PROT"
 
@@ -368,11 +456,6 @@ enum {
     QL_PROTECT_CHECK = 4,
     QL_PROTECT_SIZE = 8,
 
-    QL_STAGE_OFFSET = 0,
-    QL_STAGE_LENGTH = 4,
-    QL_STAGE_DATA = 8,
-    QL_STAGE_LENGTH_MAX = 4096,
-
     QL_REPLACE_LENGTH = 0,
     QL_REPLACE_FLAGS = 4,
     QL_REPLACE_SHA256 = 8,
@@ -384,9 +467,7 @@ enum {
     // INFO item QL_INFO_OWN_FLASH
     QL_OWN_FLASH_RDP = 0,
     QL_OWN_FLASH_WRITE = 1,
-    QL_OWN_FLASH_LENGTH = 4,
-    QL_OWN_FLASH_BUILD = 8,
-    QL_OWN_FLASH_SIZE = 12,
+    QL_OWN_FLASH_SIZE = 4,
 };
 
 enum ql_protect {
@@ -396,7 +477,6 @@ enum ql_protect {
 };
 
 _Static_assert(QL_MARKER_ZERO + 24 == QL_MARKER_SIZE, "a marker has 128 bytes");
-_Static_assert(QL_STAGE_DATA + QL_STAGE_LENGTH_MAX <= QL_PAYLOAD_MAX, "STAGE fits a payload");
 _Static_assert(QL_KEY_SIZE == 80 && QL_UNLOCK_SIZE == 84, "SPEC.md section 13: a key");
 _Static_assert(QL_BODY_MIN == 12 && QL_BODY_MAX == 4124, "SPEC.md section 1: size of a body");
 _Static_assert(QL_STREAM_DATA + QL_WRITE_LENGTH_MAX == QL_PAYLOAD_MAX, "a WRITE fills a payload");
@@ -408,5 +488,15 @@ _Static_assert(QL_BEGIN_OWNER + 4 == QL_BEGIN_SIZE, "BEGIN has 60 bytes");
 _Static_assert(QL_RUN_DIGEST + QL_RUN_DIGEST_SIZE == QL_RUN_SIZE, "a run's item has 20 bytes");
 _Static_assert(QL_PROGRESS_ADDRESS + 4 == QL_PROGRESS_SIZE, "a progress record has 40 bytes");
 _Static_assert(QL_HELLO_ANSWER_ZERO + 4 == QL_HELLO_CONTENT_SIZE, "HELLO answers 32 bytes");
+
+// Section 19.
+enum {
+    QL_DFU_TRANSFER_SIZE = 4096,
+    QL_UPDATE_SILENCE_MS = 10000, // after which a download closes the serial port's update
+    // The value of QL_INFO_DFU.
+    QL_DFU_FAILURE_STATUS = 0,
+    QL_DFU_FAILURE_DETAIL = 4,
+    QL_DFU_FAILURE_SIZE = 8,
+};
 
 #endif

@@ -122,27 +122,6 @@ static struct outcome lock_compare(const struct bootloader *bootloader, const ui
 
 // --- Requests -----------------------------------------------------------------------------------
 
-struct outcome bootloader_stage(struct bootloader *bootloader, const uint8_t *payload,
-                                uint32_t length)
-{
-    if (!bootloader->flash)
-        return (struct outcome){QL_STATUS_NOT_ALLOWED, 0};
-    if (length < QL_STAGE_DATA)
-        return (struct outcome){QL_STATUS_BAD_REQUEST, length};
-    uint32_t offset = ql_load_u32(payload + QL_STAGE_OFFSET);
-    uint32_t size = ql_load_u32(payload + QL_STAGE_LENGTH);
-    if (size == 0 || size > QL_STAGE_LENGTH_MAX)
-        return (struct outcome){QL_STATUS_BAD_REQUEST, QL_STAGE_LENGTH};
-    if (length != QL_STAGE_DATA + size)
-        return (struct outcome){QL_STATUS_BAD_REQUEST,
-                                length < QL_STAGE_DATA + size ? length : QL_STAGE_DATA + size};
-    if (offset > QL_BOOTLOADER_MAX || size > QL_BOOTLOADER_MAX - offset)
-        return (struct outcome){QL_STATUS_OUT_OF_RANGE,
-                                offset > QL_BOOTLOADER_MAX ? offset : QL_BOOTLOADER_MAX};
-    memcpy(bootloader->flash->staging + offset, payload + QL_STAGE_DATA, size);
-    return outcome_ok;
-}
-
 static struct outcome protect_begin(const struct bootloader *bootloader, const uint8_t *payload)
 {
     const struct bootloader_flash *flash = bootloader->flash;
@@ -292,11 +271,8 @@ bool bootloader_info(const struct bootloader *bootloader, uint8_t value[QL_OWN_F
     if (!flash)
         return false;
     struct bootloader_protection protection = flash->protection(flash->context);
-    const uint8_t *marker = flash->bytes + QL_MARKER_OFFSET;
     memset(value, 0, QL_OWN_FLASH_SIZE);
     value[QL_OWN_FLASH_RDP] = protection.read;
     value[QL_OWN_FLASH_WRITE] = protection.write;
-    ql_store_u32(value + QL_OWN_FLASH_LENGTH, ql_load_u32(marker + QL_MARKER_LENGTH));
-    ql_store_u32(value + QL_OWN_FLASH_BUILD, ql_load_u32(marker + QL_MARKER_CRC));
     return true;
 }

@@ -32,8 +32,8 @@ enum bootloader_change {
 // The flash that the bootloader runs from, and RAM for another one.
 struct bootloader_flash {
     void *context;
-    const uint8_t *bytes; // QL_BOOTLOADER_MAX bytes: what stands at QL_BOOTLOADER_ADDRESS
-    uint8_t *staging;     // as many
+    const uint8_t *bytes;   // QL_BOOTLOADER_MAX bytes: what stands at QL_BOOTLOADER_ADDRESS
+    const uint8_t *staging; // as many: what RAM_WRITE put at QL_STAGING_ADDRESS
     struct bootloader_protection (*protection)(void *context);
     // Begins to change the option bytes; the other one tells how that is going.
     void (*change)(void *context, enum ql_protect what);
@@ -51,10 +51,6 @@ struct bootloader {
 
 void bootloader_init(struct bootloader *bootloader, const struct bootloader_flash *flash,
                      const struct lock *lock, const char *board_name);
-
-// STAGE with a payload of `length` bytes.
-struct outcome bootloader_stage(struct bootloader *bootloader, const uint8_t *payload,
-                                uint32_t length);
 
 // PROTECT or REPLACE: what can be said at once. After OK it is a job for bootloader_run.
 struct outcome bootloader_begin(struct bootloader *bootloader, uint8_t kind,

@@ -20,7 +20,7 @@ enum {
     UPDATE_SLICE = 16384,
 };
 
-// What update_run is at. In steps from UNPROTECT on the update is open.
+// What update_run is at. In the steps from UNPROTECT to RECORD the update is open.
 enum update_step {
     UPDATE_STEP_NEXT,      // nothing under way
     UPDATE_STEP_DRAIN,     // a closed update's last chip operation, or record, has not ended
@@ -31,8 +31,12 @@ enum update_step {
     UPDATE_STEP_LOOK_AGAIN, // did the erase leave bits?
     UPDATE_STEP_SKIP,       // between two pages of a WRITE, with blank pages behind
     UPDATE_STEP_PROGRAM,
+    UPDATE_STEP_COMPARE, // open-ended: is what was written there?
     UPDATE_STEP_READ_BACK,
     UPDATE_STEP_RECORD, // the record that the run is complete
+    // Without an update: settings.
+    UPDATE_STEP_KEEP_UNPROTECT,
+    UPDATE_STEP_KEEP,
 };
 
 struct update {
@@ -58,12 +62,18 @@ struct update {
     enum ql_update_state state;
     struct outcome failure;
     uint32_t taken, executed, faults, erased, programmed, skipped, at;
-    bool ending;    // END came: no more operations
-    bool announced; // the chip tells that the run is being written
-    bool doubtful;  // an unfinished update was here: what looks blank may not stay so
+    bool ending;                     // END came: no more operations
+    bool announced;                  // the chip tells that the run is being written
+    bool open_ended;                 // length, flags and hash are known at the end only
+    uint32_t reach_first, reach_end; // open-ended: what will be changed, as far as is known
+    uint8_t *newest;                 // open-ended: the operation taken last
+    uint32_t active_ms;              // when its host was heard last
+    bool doubtful; // an unfinished update was here: what looks blank may not stay so
     enum update_step step;
     uint32_t offset; // within the operation under way
     struct seal_reading read_back;
+    uint8_t keep[QL_SETTINGS_SIZE]; // settings on their way into the records
+    struct outcome kept;            // of update_keep, once the engine is idle again
     // When PROGRESS is due.
     bool progress_due;
     bool fault_unreported;
@@ -86,6 +96,9 @@ bool update_is_open(const struct update *update);
 
 // Is the chip free for others: no update open and no chip operation of a closed one under way?
 bool update_is_idle(const struct update *update);
+
+// Is there a usable chip? OK or CHIP_ABSENT.
+struct outcome update_chip_check(const struct update *update);
 
 // Do `length` bytes at `address` lie in the chip, and with `program` in the area that may be
 // changed? OK, OUT_OF_RANGE, RESERVED or CHIP_ABSENT.
@@ -112,6 +125,37 @@ bool update_end_outcome(const struct update *update, uint32_t id, struct outcome
 
 // ABORT; id 0: whichever is open.
 struct outcome update_abort(struct update *update, uint32_t id);
+
+// Keeps settings in the records; only while the engine is idle. OK means that it has begun: when
+// the engine is idle again, `kept` tells what came of it.
+struct outcome update_keep(struct update *update, const uint8_t settings[QL_SETTINGS_SIZE]);
+
+// --- Open-ended updates (SPEC.md section 19), in core/update_open.c ---
+//
+// Neither length nor hash are known beforehand. Each WRITE is compared with the chip once it is
+// programmed; WRITING is recorded for what is known and again where more is touched.
+
+// Is an update of the serial port open whose host was heard lately?
+bool update_is_others(const struct update *update);
+// LOCKED, CHIP_ABSENT, BUSY: update_is_others. One that is open for longer is closed, unfinished.
+struct outcome update_open(struct update *update);
+// All that will be changed, as far as it is known; multiples of 4096.
+void update_reach(struct update *update, uint32_t first, uint32_t end);
+// One operation; false: no room in the window. The caller has checked the range. A write may have
+// any address and length that the 4096 bytes of one WRITE hold.
+bool update_take_erase(struct update *update, uint32_t address, uint32_t size);
+bool update_take_write(struct update *update, uint32_t address, const uint8_t *bytes,
+                       uint32_t length);
+// Is everything executed?
+bool update_is_drained(const struct update *update);
+// How long the chip's operation under way, or all that was taken, will typically take from now.
+uint32_t update_operation_ms(const struct update *update);
+uint32_t update_waiting_ms(const struct update *update);
+// Reads these bytes, hashes them and records that they are complete: SEALED if they are a program.
+// Like END: the update's state tells when it is done.
+void update_seal(struct update *update, uint32_t address, uint32_t length);
+// Closes an open-ended update, unfinished.
+void update_close(struct update *update);
 
 // Goes on with what is under way: at most one slice of CPU work. Returns true if there is more to
 // do at once; false: nothing until bytes come, the chip's interrupt comes or time passes.

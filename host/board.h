@@ -8,6 +8,7 @@
 #include "host/key.h"
 #include "host/link.h"
 #include "host/plan.h"
+#include "host/settings.h"
 
 #define QL_SERIAL_SIZE 25 // 24 digits and the final zero
 #define QL_TEXT_SIZE   64
@@ -50,11 +51,15 @@ struct ql_board {
     uint32_t cpu_hz, quadspi_hz;
     uint32_t frames_taken, frames_damaged;
     uint8_t read_protection;
-    bool write_protected;   // the bootloader's own flash, with QL_INFO_OWN_FLASH
-    uint32_t length, build; // of the running bootloader
+    bool write_protected; // the bootloader's own flash, with QL_INFO_OWN_FLASH
     uint8_t sfdp[2];
     struct ql_run runs[QL_RUNS_MAX];
     size_t run_count;
+    struct ql_settings settings;
+    uint8_t last_kind; // enum ql_last_kind; of the newest update that the records know
+    uint32_t last_address, last_length;
+    uint32_t build_size; // of the bootloader
+    uint8_t build_sha256[QL_SHA256_SIZE];
     uint8_t id_told[QL_BOARD_ID_SIZE]; // what the board itself says
     uint8_t lock_state;                // enum ql_lock_state
     uint32_t permissions;

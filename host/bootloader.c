@@ -62,7 +62,7 @@ static void take_marker(struct ql_bootloader *bootloader)
     const uint8_t *marker = bootloader->bytes + QL_MARKER_OFFSET;
     memcpy(bootloader->version, marker + QL_MARKER_TEXT, QL_MARKER_TEXT_SIZE);
     memcpy(bootloader->board, marker + QL_MARKER_BOARD, QL_MARKER_BOARD_SIZE);
-    bootloader->build = ql_load_u32(marker + QL_MARKER_CRC);
+    ql_sha256(bootloader->bytes, bootloader->size, bootloader->digest);
     bootloader->locked = ql_load_u32(marker + QL_MARKER_LOCK) == QL_MARKER_LOCKED;
     bootloader->generation = ql_load_u32(marker + QL_MARKER_GENERATION);
     memcpy(bootloader->key, marker + QL_MARKER_ISSUER, QL_ISSUER_KEY_SIZE);
@@ -107,10 +107,9 @@ enum ql_lock_change ql_bootloader_lock_change(const struct ql_bootloader *bootlo
 {
     if (board->lock_state == QL_LOCK_OPEN)
         return bootloader->locked ? QL_LOCK_RAISED : QL_LOCK_SAME;
-    if (!bootloader->locked ||
-        memcmp(bootloader->issuer, board->issuer, QL_FINGERPRINT_SIZE) != 0 ||
-        bootloader->generation < board->generation)
+    if (!bootloader->locked || memcmp(bootloader->issuer, board->issuer, QL_FINGERPRINT_SIZE) != 0)
         return QL_LOCK_LOWERED;
+    // A lower one lowers the lock only if it is below the number built in, which the board knows.
     return bootloader->generation > board->generation ? QL_LOCK_RAISED : QL_LOCK_SAME;
 }
 
@@ -156,28 +155,30 @@ int ql_bootloader_check(const struct ql_bootloader *bootloader, const struct ql_
 
 // --- Into the board -----------------------------------------------------------------------------
 
+// RAM_WRITE takes whole words of 8 bytes; what is behind the image does not matter.
 static int upload(struct ql_link *link, const struct ql_bootloader *bootloader,
                   struct ql_failure *failure)
 {
-    uint8_t payload[QL_STAGE_DATA + QL_STAGE_LENGTH_MAX];
+    uint8_t payload[QL_RAM_WRITE_DATA + QL_RAM_WRITE_LENGTH_MAX];
     struct ql_answer answer;
-    for (uint32_t at = 0; at < bootloader->size;) {
+    for (uint32_t at = 0; at < bootloader->size; at += QL_RAM_WRITE_LENGTH_MAX) {
         const uint32_t left = bootloader->size - at;
-        const uint32_t part = left < QL_STAGE_LENGTH_MAX ? left : QL_STAGE_LENGTH_MAX;
+        const uint32_t part = left < QL_RAM_WRITE_LENGTH_MAX ? left : QL_RAM_WRITE_LENGTH_MAX;
+        const uint32_t whole = (part + QL_RAM_WRITE_GRANULE - 1) & ~(QL_RAM_WRITE_GRANULE - 1U);
         const struct ql_progress progress = {.phase = QL_PHASE_WRITING,
                                              .done = at,
                                              .total = bootloader->size,
                                              .now_ns = ql_link_now(link)};
         ql_observe(link->observer, &progress);
-        ql_store_u32(payload + QL_STAGE_OFFSET, at);
-        ql_store_u32(payload + QL_STAGE_LENGTH, part);
-        memcpy(payload + QL_STAGE_DATA, bootloader->bytes + at, part);
+        ql_store_u32(payload + QL_RAM_WRITE_ADDRESS, QL_STAGING_ADDRESS + at);
+        ql_store_u32(payload + QL_RAM_WRITE_LENGTH, whole);
+        memset(payload + QL_RAM_WRITE_DATA, 0xFF, whole);
+        memcpy(payload + QL_RAM_WRITE_DATA, bootloader->bytes + at, part);
         const int result =
-            ql_link_call(link, QL_KIND_STAGE, payload, (uint16_t)(QL_STAGE_DATA + part),
+            ql_link_call(link, QL_KIND_RAM_WRITE, payload, (uint16_t)(QL_RAM_WRITE_DATA + whole),
                          "bringing the bootloader to the board", &answer, failure);
         if (result != 0)
             return result;
-        at += part;
     }
     return 0;
 }
@@ -189,7 +190,7 @@ static int request_replace(struct ql_link *link, const struct ql_bootloader *boo
     struct ql_answer answer;
     ql_store_u32(payload + QL_REPLACE_LENGTH, bootloader->size);
     ql_store_u32(payload + QL_REPLACE_FLAGS, flags);
-    ql_sha256(bootloader->bytes, bootloader->size, payload + QL_REPLACE_SHA256);
+    memcpy(payload + QL_REPLACE_SHA256, bootloader->digest, QL_SHA256_SIZE);
     const int result = ql_link_call(link, QL_KIND_REPLACE, payload, sizeof payload,
                                     "replacing the bootloader", &answer, failure);
     if (result != 0 && answer.status == QL_STATUS_LOWERS_LOCK)
@@ -250,11 +251,12 @@ static int compare(struct ql_connection *connection, const struct ql_bootloader 
     const int result = ql_board_info(&connection->link, &now, failure);
     if (result != 0)
         return result;
-    *build_seen = ql_board_has(&now, QL_INFO_OWN_FLASH);
+    *build_seen = ql_board_has(&now, QL_INFO_BUILD);
     const bool locked = now.lock_state != QL_LOCK_OPEN;
     if (strcmp(now.bootloader, bootloader->version) != 0 || locked != bootloader->locked ||
         (locked && memcmp(now.issuer, bootloader->issuer, QL_FINGERPRINT_SIZE) != 0) ||
-        (*build_seen && (now.build != bootloader->build || now.length != bootloader->size)))
+        (*build_seen && (now.build_size != bootloader->size ||
+                         memcmp(now.build_sha256, bootloader->digest, QL_SHA256_SIZE) != 0)))
         return fail_unsure(failure, "the board came back with another one");
     return 0;
 }

@@ -13,7 +13,7 @@ struct ql_bootloader {
     uint32_t size;
     char version[QL_MARKER_TEXT_SIZE];
     char board[QL_MARKER_BOARD_SIZE];
-    uint32_t build;
+    uint8_t digest[QL_SHA256_SIZE]; // its build
     bool locked;
     uint32_t generation;
     uint8_t key[QL_ISSUER_KEY_SIZE];
@@ -50,7 +50,7 @@ int ql_bootloader_stage(struct ql_connection *connection, const struct ql_bootlo
 int ql_bootloader_replace(struct ql_connection *connection, const struct ql_bootloader *bootloader,
                           bool force, bool *build_seen, struct ql_failure *failure);
 
-// What a protection of the flash is now: 0, 1 or 2; whether it can be written.
+// The level of the read-out protection.
 static inline unsigned ql_read_level(const struct ql_board *board)
 {
     return board->read_protection == 0xAA ? 0 : board->read_protection == 0xCC ? 2 : 1;

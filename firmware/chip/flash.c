@@ -98,15 +98,19 @@ enum flash_change_state flash_options_state(void)
 // What is not part of the image stays blank.
 static void staging_fill(uint32_t length)
 {
-    volatile uint8_t *staging = (volatile uint8_t *)FLASH_STAGING;
-    for (uint32_t i = length; i < FLASH_SIZE; ++i) {
-        staging[i] = 0xFF;
+    if (length % sizeof(uint64_t) != 0) { // its other half came with the image
+        *(volatile uint32_t *)(FLASH_STAGING + length) = UINT32_MAX;
+        length += sizeof(uint32_t);
+    }
+    // The RAM's error correction works on 64 bits.
+    for (uint32_t i = length; i < FLASH_SIZE; i += sizeof(uint64_t)) {
+        *(volatile uint64_t *)(FLASH_STAGING + i) = UINT64_MAX;
     }
 }
 
 static void itcm_load(void)
 {
-    mpu_itcm_open();
+    mpu_null_open();
     volatile uint32_t *to = link_itcm_start;
     for (const volatile uint32_t *from = link_itcm_load; to < link_itcm_end;) {
         *to++ = *from++;
@@ -118,11 +122,11 @@ void flash_replace(uint32_t length)
 {
     // Revision Y reads wrong from AXI SRAM without this (ES0392); a reset takes it back.
     AXI_TARG7_FN_MOD |= AXI_TARG7_FN_MOD_READ_ISS_OVERRIDE;
-    staging_fill(length);
     // The new bootloader stays for the host that brought it.
     reset_stay_request_leave();
     (void)interrupt_mask();
     cache_disable(); // so that what is read back comes from the flash
+    staging_fill(length);
     if ((FLASH_CR1 & FLASH_CR1_LOCK1) != 0) {
         FLASH_KEYR1 = KEY_1;
         FLASH_KEYR1 = KEY_2;

@@ -12,18 +12,15 @@ enum {
     REGION_WINDOW_OPEN = 1,   // the chip; the higher number wins
     REGION_STACK_GUARD = 2,
     REGION_NULL = 3,
-    REGION_STAGING = 4,
     REGION_COUNT = 16,
 };
 
-enum { ACCESS_NONE = 0, ACCESS_FULL = 3, ACCESS_READ_ONLY = 6 };
+enum { ACCESS_NONE = 0, ACCESS_READ_ONLY = 6 };
 
-#define WINDOW_ADDRESS  0x90000000u
-#define WINDOW_SIZE     0x10000000u
-#define STAGING_ADDRESS 0x24060000u // also in chip/flash.h
-#define STAGING_SIZE    0x00020000u
-#define ITCM_ADDRESS    0x00000000u
-#define ITCM_SIZE       0x00010000u
+#define WINDOW_ADDRESS 0x90000000u
+#define WINDOW_SIZE    0x10000000u
+#define ITCM_ADDRESS   0x00000000u
+#define ITCM_SIZE      0x00010000u
 
 extern uint32_t link_stack_start[];
 enum { STACK_GUARD_SIZE = 256 }; // also in link/sections.ld
@@ -55,22 +52,13 @@ void mpu_start(void)
                no_access);
     // The firmware keeps nothing in ITCM, so that an access there comes from a null pointer.
     region_set(REGION_NULL, ITCM_ADDRESS, ITCM_SIZE, no_access);
-    // Not cached (TEX 1, C 0, B 0): cache_invalidate would lose what was written.
-    region_set(REGION_STAGING, STAGING_ADDRESS, STAGING_SIZE,
-               MPU_RASR_XN | FIELD(MPU_RASR_AP, ACCESS_FULL) | FIELD(MPU_RASR_TEX, 1));
     for (uint32_t region = 0; region < REGION_COUNT; ++region) {
-        if (region == REGION_WINDOW_OPEN || region > REGION_STAGING) {
+        if (region != REGION_WINDOW_CLOSED && region != REGION_STACK_GUARD &&
+            region != REGION_NULL) {
             region_off(region);
         }
     }
     MPU_CTRL = MPU_CTRL_ENABLE | MPU_CTRL_PRIVDEFENA;
-    barrier_instruction();
-}
-
-void mpu_itcm_open(void)
-{
-    barrier_data();
-    region_off(REGION_NULL);
     barrier_instruction();
 }
 
@@ -87,6 +75,13 @@ void mpu_window_close(void)
 {
     barrier_data();
     region_off(REGION_WINDOW_OPEN);
+    barrier_instruction();
+}
+
+void mpu_null_open(void)
+{
+    barrier_data();
+    region_off(REGION_NULL);
     barrier_instruction();
 }
 

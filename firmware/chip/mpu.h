@@ -14,8 +14,8 @@ void mpu_start(void);
 void mpu_window_open(uint32_t size);
 void mpu_window_close(void);
 
-// Takes away the trap for null pointers: code is about to run from ITCM.
-void mpu_itcm_open(void);
+// Gives up the trap for null pointers: ITCM can be used like other memory.
+void mpu_null_open(void);
 
 // Leaves only the regions that a started program shall find (SPEC.md section 8): the closed window
 // and the open one.

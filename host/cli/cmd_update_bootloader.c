@@ -20,11 +20,23 @@ static void say_lock(const struct cli *cli, const struct ql_bootloader *bootload
         cli_say(cli, ", open\n");
 }
 
+#define BUILD_SHOWN 8 // bytes of a build's SHA-256, as info shows them
+
+static const char *build_text(const uint8_t digest[QL_SHA256_SIZE])
+{
+    static char texts[2][2 * BUILD_SHOWN + 1];
+    static unsigned next;
+    char *text = texts[next++ % 2];
+    for (unsigned i = 0; i < BUILD_SHOWN; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return text;
+}
+
 static void tell_what_comes(struct cli *cli, const struct ql_bootloader *bootloader)
 {
     const struct ql_board *board = &cli->connection.board;
-    cli_say(cli, "now   %s, build %08X\n", board->bootloader, board->build);
-    cli_say(cli, "then  %s, build %08X, %s", bootloader->version, bootloader->build,
+    cli_say(cli, "now   %s, build %s\n", board->bootloader, build_text(board->build_sha256));
+    cli_say(cli, "then  %s, build %s, %s", bootloader->version, build_text(bootloader->digest),
             cli_size(bootloader->size));
     say_lock(cli, bootloader);
 }
@@ -84,8 +96,8 @@ static int replace(struct cli *cli, const struct ql_bootloader *bootloader)
         return result;
     cli_set(cli, "replaced", json_boolean(!same));
     if (same) {
-        cli_say(cli, "the board runs this very bootloader (%s, build %08X); nothing was changed\n",
-                bootloader->version, bootloader->build);
+        cli_say(cli, "the board runs this very bootloader (%s, build %s); nothing was changed\n",
+                bootloader->version, build_text(bootloader->digest));
         return 0;
     }
     tell_what_comes(cli, bootloader);
@@ -108,10 +120,8 @@ static int run(struct cli *cli)
     int result = ql_bootloader_load(&bootloader, cli->arguments[0], &cli->failure);
     if (result != 0)
         return result;
-    char build[9];
-    snprintf(build, sizeof build, "%08X", bootloader.build);
     cli_set(cli, "version", cli_text(bootloader.version));
-    cli_set(cli, "build", json_string(build));
+    cli_set(cli, "build", json_string(build_text(bootloader.digest)));
     result = cli_connect(cli, false);
     if (result == 0)
         result = replace(cli, &bootloader);

@@ -6,6 +6,7 @@ Other bootloaders are the built one with bytes behind its end and a marker made 
 SPDX-License-Identifier: MIT
 """
 import contextlib
+import hashlib
 import os
 import pathlib
 import pty
@@ -35,7 +36,7 @@ def seal(image):
 
 
 def build_of(image):
-    return f"{struct.unpack_from('<I', image, MARKER + 16)[0]:08X}"
+    return hashlib.sha256(image).hexdigest()[:16]
 
 
 def other(text="another one", size=None):
@@ -326,42 +327,67 @@ def test_files_that_are_none():
         check_equal(own_flash(board), (LEVEL_0, False, 0), "the flash")
 
 
-def test_aborted_uploads():
-    """an upload that ends in the middle (tool killed, cable out, reset, another tool) changes nothing"""
-    with board_of(speed="real") as board:
-        new = put(board, other(size=131072))
-        board.wait_device()
-        for end in ("kill", "unplug", "reset", "power-cycle"):
-            tool = board.start_tool("update-bootloader", new, "--yes")
-            time.sleep(0.15)
-            if end == "kill":
-                tool.kill()
-            elif end == "unplug":
-                board.control("usb unplug")
-                board.control("usb plug")
-            else:
-                board.control(end)
-            harness.stop(tool)
-            check_equal(own_flash(board), (LEVEL_0, False, 0), f"after {end}")
-            check_tool(board.tool("update-bootloader", BOOTLOADER), 0, "very bootloader")
-
-
-def staged(peer, image, flags=0):
+def stage(peer, image):
     for at in range(0, len(image), 4096):
         part = image[at:at + 4096]
-        check_equal(peer.request(protocol.STAGE, struct.pack("<II", at, len(part)) + part), (0, 0, b""), "STAGE")
-    digest = protocol.hashlib.sha256(image).digest()
-    return peer.request(protocol.REPLACE, struct.pack("<II", len(image), flags) + digest)
+        part += b"\xff" * (-len(part) % 8)
+        check_equal(peer.request(protocol.RAM_WRITE, struct.pack("<II", 0x24060000 + at, len(part)) + part), (0, 0, b""),
+                    "RAM_WRITE")
+
+
+def replace(peer, image, flags=0):
+    return peer.request(protocol.REPLACE, struct.pack("<II", len(image), flags) + hashlib.sha256(image).digest())
+
+
+def test_aborted_uploads():
+    """an upload that ends in the middle (host gone, cable out, reset, power cut) changes nothing, and is not gone on with"""
+    image = other()
+    for end in ("port", "usb unplug", "reset", "power-cycle"):
+        with talk() as (board, peer):
+            stage(peer, image[:20480])
+            if end == "port":
+                peer.line.send(b"C")
+                peer.line.run(1_000_000)
+                peer.line.send(b"O")
+            else:
+                board.control(end)
+                peer.line.run_until(lambda: not peer.line.link, 2000, "the device's end")
+            if end == "usb unplug":
+                board.control("usb plug")
+            peer.line.wait_link()
+            peer.line.held = b""
+            peer.hello()
+            check_equal(peer.info()[0x1A][4:], hashlib.sha256(BOOTLOADER.read_bytes()).digest(), f"the build after {end}")
+            check_equal(replace(peer, image)[:2], (protocol.VERIFY, 0), f"REPLACE after {end}")
+            peer.run(3000)
+            check_equal(own_flash(board), (LEVEL_0, False, 0), f"after {end}")
+
+
+def test_the_ram_stays_as_checked():
+    """between REPLACE's check and the replacement nothing can be put into the RAM"""
+    image = other()
+    with talk() as (board, peer):
+        stage(peer, image)
+        digest = hashlib.sha256(image).digest()
+        poison = struct.pack("<II", 0x24060400, 8) + bytes(8)
+        peer.line.write(protocol.frame(protocol.REPLACE, 1, struct.pack("<II", len(image), 0) + digest) +
+                        b"".join(protocol.frame(protocol.RAM_WRITE, 2 + i, poison) for i in range(20)))
+        peer.line.wait_link(False)
+        peer.line.wait_link(limit_ms=20000)
+        peer.line.held = b""
+        peer.hello()
+        check_equal(peer.info()[0x1A], struct.pack("<I", len(image)) + digest, "the build")
 
 
 def test_time():
     """how long the board has no bootloader, and that its erases and words are as few as can be"""
     with talk() as (board, peer):
         image, start = other(), peer.line.now_ns
-        check_equal(staged(peer, image, 2), (0, 0, struct.pack("<I", 1)), "only checked")
+        stage(peer, image)
+        check_equal(replace(peer, image, 2), (0, 0, struct.pack("<I", 1)), "only checked")
         check_equal(own_flash(board)[2], 0, "operations")
         checked = peer.line.now_ns
-        check_equal(staged(peer, image), (0, 0, struct.pack("<I", 1)), "REPLACE")
+        check_equal(replace(peer, image), (0, 0, struct.pack("<I", 1)), "REPLACE")
         answered = peer.line.now_ns
         peer.line.wait_link(False)
         peer.line.wait_link(limit_ms=20000)
@@ -369,7 +395,8 @@ def test_time():
         peer.line.held = b""
         peer.hello()
         items = peer.info()
-        check_equal(items[0x17], struct.pack("<BBHI", LEVEL_0, 0, 0, len(image)) + image[MARKER + 16:MARKER + 20], "item 17")
+        check_equal(items[0x17], bytes([LEVEL_0, 0, 0, 0]), "item 17")
+        check_equal(items[0x1A], struct.pack("<I", len(image)) + hashlib.sha256(image).digest(), "the build")
         check_equal(items[0x0A], b"\4", "why it stays")
         # One erase, and one program for each 32 bytes that are not blank.
         words = sum(image[at:at + 32].strip(b"\xff") != b"" for at in range(0, len(image), 32))

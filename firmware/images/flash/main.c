@@ -9,13 +9,16 @@
 
 #include "abi/protocol.h"
 #include "core/boot.h"
+#include "core/dfu.h"
 #include "core/server.h"
 #include "firmware/board.h"
 #include "firmware/chip/flash.h"
 #include "firmware/chip/hash.h"
+#include "firmware/chip/image.h"
 #include "firmware/chip/interrupt.h"
 #include "firmware/chip/jump.h"
 #include "firmware/chip/panic.h"
+#include "firmware/chip/ram.h"
 #include "firmware/chip/random.h"
 #include "firmware/chip/reset.h"
 #include "firmware/chip/time.h"
@@ -23,6 +26,7 @@
 #include "firmware/indicator.h"
 #include "firmware/usb/cdc.h"
 #include "firmware/usb/device.h"
+#include "firmware/usb/dfu.h"
 #include "firmware/usb/identity.h"
 
 enum {
@@ -35,6 +39,8 @@ int main(void);
 
 static struct nor nor;
 static struct server server;
+static struct dfu dfu;
+static char dfu_layout_text[DFU_LAYOUT_SIZE];
 static struct server_facts facts;
 static struct lock_memory lock_memory __attribute__((section(".noinit"), used));
 static uint8_t ring[RING_SIZE] __attribute__((section(".noinit.ring"))); // needs no zeros
@@ -80,7 +86,39 @@ static const struct sha256_service sha256 = {
     .finish = sha256_finish,
 };
 
-_Static_assert(FLASH_ADDRESS == QL_BOOTLOADER_ADDRESS && FLASH_SIZE == QL_BOOTLOADER_MAX,
+static void ram_service_write(void *context, uint32_t address, const uint8_t *bytes,
+                              uint32_t length)
+{
+    (void)context;
+    ram_store(address, bytes, length);
+}
+
+static const uint8_t *ram_service_bytes(void *context, uint32_t address)
+{
+    (void)context;
+    return ram_pointer(address);
+}
+
+// What of the microcontroller's RAM a host may load.
+static const struct ram_service *ram_service(void)
+{
+    static struct ram_area areas[RAM_RANGES];
+    static const struct ram_service service = {
+        .areas = areas,
+        .count = RAM_RANGES,
+        .write = ram_service_write,
+        .bytes = ram_service_bytes,
+    };
+    struct ram_range ranges[RAM_RANGES];
+    ram_ranges(ranges);
+    for (unsigned i = 0; i < RAM_RANGES; ++i) {
+        areas[i] = (struct ram_area){ranges[i].first, ranges[i].end};
+    }
+    return &service;
+}
+
+_Static_assert(FLASH_ADDRESS == QL_BOOTLOADER_ADDRESS && FLASH_SIZE == QL_BOOTLOADER_MAX &&
+                   FLASH_STAGING == QL_STAGING_ADDRESS,
                "SPEC.md section 18");
 
 static struct bootloader_protection own_flash_protection(void *context)
@@ -115,7 +153,7 @@ static enum bootloader_change own_flash_change_state(void *context)
 
 static const struct bootloader_flash own_flash = {
     .bytes = (const uint8_t *)FLASH_ADDRESS,
-    .staging = (uint8_t *)FLASH_STAGING,
+    .staging = (const uint8_t *)FLASH_STAGING,
     .protection = own_flash_protection,
     .change = own_flash_change,
     .change_state = own_flash_change_state,
@@ -151,25 +189,30 @@ static void server_start(void)
         .sha256 = &sha256,
         .policy = &lock_policy,
         .lock_memory = &lock_memory,
+        .ram = ram_service(),
         .flash = &own_flash,
         .ring = ring,
         .ring_size = sizeof ring,
     };
     server_init(&server, &config);
+    dfu_init(&dfu, &server, usb_dfu_buffer());
 }
 
-// The board as the program shall find it (SPEC.md section 8), then the program.
-static _Noreturn void program_start(uint32_t address)
+// The board as the program shall find it (SPEC.md section 8), then the program. One in RAM
+// (section 17) needs no chip.
+static _Noreturn void program_start(uint32_t address, bool in_ram)
 {
+    const bool mapped = nor.state != NOR_ABSENT || !in_ram;
     hash_stop();
+    ram_stop(in_ram);
     if (!clock_is_reset()) {
         // The chip is hidden while its clock changes and shown again at the clock that it keeps.
-        if (nor_unmap(&nor) != 0) {
+        if (mapped && nor_unmap(&nor) != 0) {
             reset_into_bootloader();
         }
         clock_reset();
     }
-    if (nor_map(&nor) != 0) {
+    if (mapped && nor_map(&nor) != 0) {
         reset_into_bootloader();
     }
     const struct qspi_pin *pins[] = {&board.qspi.clk,   &board.qspi.ncs,   &board.qspi.io[0],
@@ -188,6 +231,14 @@ static _Noreturn void program_start(uint32_t address)
     jump(address);
 }
 
+static void build_identify(void)
+{
+    facts.build_size = image_size();
+    hash_start();
+    hash_add(image_start(), facts.build_size);
+    hash_finish(facts.build_sha256);
+}
+
 static void usb_start(void)
 {
     clock_fast(&board.crystal);
@@ -195,7 +246,11 @@ static void usb_start(void)
     facts.quadspi_hz = qspi_clock_hz();
     facts.session = random_word();
     lock_identify(&server.lock); // while nothing else hashes
-    usb_device_start(usb_identity(board.name, facts.uid));
+    build_identify();
+    const struct settings *settings = server_settings(&server);
+    dfu_layout(&dfu, dfu_layout_text);
+    usb_device_start(usb_identity(board.name, facts.uid, settings->manufacturer, settings->product,
+                                  dfu_layout_text));
 }
 
 static void usb_stop(void)
@@ -216,6 +271,7 @@ static bool line_has_changed(void)
     }
     generation = usb_device_generation();
     server_line_reset(&server);
+    dfu_line_reset(&dfu);
     return true;
 }
 
@@ -233,7 +289,10 @@ static bool serve_once(void)
             server_receive(&server, bytes, length);
         }
     }
+    usb_dfu_serve(&dfu);
+    usb_identity_reason(dfu_reason(&dfu));
     bool more = server_run(&server);
+    more = dfu_run(&dfu) || more;
     while ((room = cdc_room()) > 0 &&
            (length = server_transmit(&server, bytes, room < sizeof bytes ? room : sizeof bytes)) >
                0) {
@@ -255,16 +314,30 @@ static unsigned led_flashes(bool panicked)
     }
 }
 
+static bool led_is_lit(bool panicked)
+{
+    enum ql_led setting = server_settings(&server)->led;
+    bool updating = update_is_open(&server.update);
+    unsigned flashes = led_flashes(panicked);
+    if (setting == QL_LED_DARK || (setting == QL_LED_WRONG && (updating || flashes == 0))) {
+        return false;
+    }
+    return indicator_is_lit(time_now_ms(), updating, flashes);
+}
+
 static void act(const struct server_action *action)
 {
     uint32_t since_ms = time_now_ms();
-    while (!cdc_has_sent_all() && time_now_ms() - since_ms < ANSWER_LIMIT_MS) {
+    while (!(cdc_has_sent_all() && usb_device_is_quiet()) &&
+           time_now_ms() - since_ms < ANSWER_LIMIT_MS) {
         interrupt_wait(interrupt_notes());
     }
     usb_stop();
     switch (action->kind) {
     case SERVER_ACT_BOOT:
-        program_start(action->address);
+        program_start(action->address, false);
+    case SERVER_ACT_BOOT_RAM:
+        program_start(action->address, true);
     case SERVER_ACT_REPLACE:
         flash_replace(action->length);
     case SERVER_ACT_RESET_STAY:
@@ -292,23 +365,24 @@ static void offer_end(struct offer *offer, enum ql_stay_reason reason)
 // Returns whether there is more to do at once.
 static bool offer_step(struct offer *offer)
 {
-    enum boot_window_state state = boot_window_step(
-        &offer->window, time_now_ms(), usb_device_is_configured(), server_frames_taken(&server));
+    enum boot_window_state state =
+        boot_window_step(&offer->window, time_now_ms(), usb_device_is_configured(),
+                         server_frames_taken(&server) + dfu.transfers);
     if (state == BOOT_WINDOW_STAY) {
         offer_end(offer, QL_STAY_HOST);
         return false;
     }
     if (!offer->check_begun) {
         offer->check_begun = true;
-        offer->check = server_check_begin(&server, facts.boot_address);
+        offer->check = server_check_begin(&server, server_boot_address(&server));
         offer->check_done = offer->check.status != QL_STATUS_OK;
     } else if (!offer->check_done) {
-        offer->check_done = server_check_run(&server, facts.boot_address, &offer->check);
+        offer->check_done = server_check_run(&server, server_boot_address(&server), &offer->check);
     } else if (offer->check.status != QL_STATUS_OK) {
         offer_end(offer, QL_STAY_NOT_SEALED);
     } else if (state == BOOT_WINDOW_START) {
         usb_stop();
-        program_start(facts.boot_address);
+        program_start(server_boot_address(&server), false);
     }
     return offer->open && !offer->check_done;
 }
@@ -330,9 +404,11 @@ static _Noreturn void serve(bool offered)
         // VBUS line is not wired as its struct says must stay reachable.
         usb_device_plug(!offer.open || usb_power());
         bool more = serve_once();
-        led_set(
-            indicator_is_lit(time_now_ms(), update_is_open(&server.update), led_flashes(panicked)));
+        led_set(led_is_lit(panicked));
         struct server_action action = server_action(&server);
+        if (action.kind == SERVER_ACT_NOT) {
+            action = dfu_action(&dfu);
+        }
         if (action.kind != SERVER_ACT_NOT) {
             act(&action);
         }
@@ -359,11 +435,11 @@ int main(void)
         .button_held = signal_read(&board.button),
         .chip_usable = chip_usable,
         .usb_power = usb_power(),
-        .program = server_start_check(&server, facts.boot_address, random_word()),
+        .program = server_start_check(&server, server_boot_address(&server), random_word()),
     };
     struct boot_decision decision = boot_decide(&boot_facts);
     if (decision.action == BOOT_START) {
-        program_start(facts.boot_address);
+        program_start(server_boot_address(&server), false);
     }
     facts.stay_reason = decision.reason;
     serve(decision.action == BOOT_OFFER);
