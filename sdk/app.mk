@@ -10,6 +10,10 @@
 #
 # Variables, to be set before the include:
 #   PROGRAM, SOURCES   as above
+#   APP_NAME           the program's name in its header, as `quadlane list --programs` shows it, at most 32
+#                      characters of ASCII (PROGRAM)
+#   APP_VERSION        the program's version, the same with at most 24 (none)
+#   CONFIRM            1: the program promises to call ql_confirm() at each start, once it runs well
 #   INCLUDES           directories for #include
 #   DEFINES            NAME or NAME=VALUE, for the preprocessor
 #   CFLAGS, CXXFLAGS, LDFLAGS, LDLIBS   added behind the SDK's own flags
@@ -54,6 +58,9 @@ else ifneq ($(PLACE),chip)
 $(error PLACE is "$(PLACE)": it can be chip or ram)
 endif
 PROGRAM_ADDRESS  ?= 0x90100000
+APP_NAME         ?= $(PROGRAM)
+APP_VERSION      ?=
+CONFIRM          ?= 0
 PROGRAM_AREA_END ?= 0x91000000
 STACK_SIZE       ?= 16384
 PYTHON           ?= python3
@@ -64,6 +71,13 @@ endif
 
 ifeq ($(filter nano full,$(NEWLIB)),)
 $(error NEWLIB is "$(NEWLIB)": it can be nano or full)
+endif
+
+ifneq ($(findstring ",$(APP_NAME)$(APP_VERSION))$(findstring ',$(APP_NAME)$(APP_VERSION))$(findstring \,$(APP_NAME)$(APP_VERSION)),)
+$(error APP_NAME and APP_VERSION are plain text, without quotes and backslashes)
+endif
+ifeq ($(filter 0 1,$(CONFIRM)),)
+$(error CONFIRM is "$(CONFIRM)": it can be 0 or 1)
 endif
 
 # __FILE__ does not tell where the program was built: the same sources give the same .bin. What the
@@ -79,7 +93,7 @@ QL_STRICT := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
 # One archive: what a program does not use, or brings itself, is not linked.
 QL_SDK_SOURCES := bootloader cache clock fault interrupts startup syscalls system ticks uart
 QL_SDK_OBJECTS := $(QL_SDK_SOURCES:%=$(BUILD)/quadlane/%.o)
-QL_VECTORS     := $(BUILD)/quadlane/vectors.o
+QL_VECTORS     := $(BUILD)/quadlane/vectors.o $(BUILD)/quadlane/header.o
 QL_OBJECTS     := $(addprefix $(BUILD)/program/,$(addsuffix .o,$(basename $(SOURCES))))
 
 # With the stable layout strings and constants are not merged over functions and files: the linker
@@ -110,6 +124,15 @@ ifneq ($(file <$(BUILD)/settings),$(QL_SETTINGS))
 $(shell mkdir -p $(BUILD))
 $(file >$(BUILD)/settings,$(QL_SETTINGS))
 endif
+
+# Those of the header are apart: a new version compiles nothing else.
+QL_HEADER := -DQL_APP_NAME='"$(strip $(APP_NAME))"' -DQL_APP_VERSION='"$(strip $(APP_VERSION))"' \
+             -DQL_APP_CONFIRMS=$(CONFIRM)
+ifneq ($(file <$(BUILD)/settings-header),$(QL_HEADER))
+$(file >$(BUILD)/settings-header,$(QL_HEADER))
+endif
+$(BUILD)/quadlane/header.o: private QL_CPP += $(QL_HEADER)
+$(BUILD)/quadlane/header.o: $(BUILD)/settings-header
 
 $(BUILD)/program/%.o: %.c $(BUILD)/settings
 	@mkdir -p $(@D)
