@@ -438,6 +438,11 @@
 #define SCB_DCISW_WAY            (0x3u << 30)
 #define SCB_DCCMVAC              REGISTER(SCB_BASE + 0x268)
 
+#define CoreDebug_BASE 0xE000EDF0u
+
+#define CoreDebug_DHCSR           REGISTER(CoreDebug_BASE + 0x00)
+#define CoreDebug_DHCSR_C_DEBUGEN (0x1u << 0)
+
 #define MPU_BASE 0xE000ED90u
 
 #define MPU_CTRL            REGISTER(MPU_BASE + 0x04)

@@ -20,6 +20,11 @@ uint32_t reset_cause(void)
     return RCC_RSR;
 }
 
+bool reset_has_debugger(void)
+{
+    return (CoreDebug_DHCSR & CoreDebug_DHCSR_C_DEBUGEN) != 0;
+}
+
 void reset_system(void)
 {
     barrier_data();

@@ -1,5 +1,5 @@
-// Resets: the cause of the last one, the next one, and what backup registers keep over them (SPEC.md
-// sections 9 and 16).
+// Resets: the cause of the last one, the next one, and what backup registers keep over them
+// (SPEC.md sections 9 and 16).
 //
 // SPDX-License-Identifier: MIT
 #ifndef FIRMWARE_CHIP_RESET_H
@@ -10,6 +10,9 @@
 
 // RCC_RSR. It is not cleared, so that the program can read it too.
 uint32_t reset_cause(void);
+
+// A debugger that resets: its resets are nobody's presses of a button.
+bool reset_has_debugger(void);
 
 _Noreturn void reset_system(void);
 

@@ -9,15 +9,16 @@ import time
 
 import seal
 from client import OK, SETTINGS
-from harness import GUESTS, Board, check, check_equal, check_tool, json_of, run_tests, wait_for
+from harness import GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests, wait_for
 from talk import Requests
+from test_sdk import Terminal
 
 ENTRY = GUESTS / "entry.elf"
+CONFIRM_EXAMPLE = ROOT / "build/sdk/confirm/confirm.elf"
 MODE = 0x90700000
 (CONFIRM, HANG_WATCHED, BREAKPOINT, LOCK_UP, RESET, HANG, LOCK_UP_ALONE, BACKUP, WAIT) = range(1, 10)
 WINDOW, ATTEMPTS, DOUBLE_RESET = 2, 3, 4  # settings
 START_LIMIT_NS = 20_000_000
-PRODUCT = "the device"
 
 
 def entry_board(mode, words=(), program=None, **options):
@@ -340,6 +341,32 @@ def test_request_among_foreign_values():
         found = [int(line, 16) for line in board.uart().split() if len(line) == 8]
         check_equal([n for n in range(32) if found[n] != words[n]], [29, 31], "registers that changed")
         check_equal(found[31], 0, "the request")
+
+
+def test_sdk_example():
+    """`confirm`: confirmed it may crash as it likes; crashing before that three times in a row ends in the bootloader"""
+    board = Board("--load", CONFIRM_EXAMPLE, speed="real", timeout_s=300)
+    board.command[board.command.index(f"USART1=file:{board.uart_path}")] = f"USART1=unix:{board.folder}/terminal"
+    with board:
+        board.control("usb unplug")
+        terminal = Terminal(board.folder / "terminal")
+        for key, words in (("c", "fault: BusFault"), ("h", "hangs"), ("l", "locks up"), ("b", "fault: HardFault")):
+            terminal.wait("confirm: confirmed")
+            terminal.type(key)
+            terminal.wait(words)
+        terminal.wait("confirm: started")
+        # Key "c" begins the count of the next ones: they come before the program has confirmed.
+        for key, words in (("c", "fault: BusFault"), ("h", "hangs"), ("l", "locks up")):
+            terminal.type(key)
+            terminal.wait(words)
+            if key != "l":
+                terminal.wait("confirm: started")
+        board.control("usb plug")
+        found = info(board)
+        check_equal((found["stay_reason"], found["unconfirmed_starts"]), (10, {"count": 3, "limit": 3}), "info")
+        check_equal(found["programs"][0]["name"], "confirm", "name")
+        check_tool(board.tool("boot"))
+        terminal.wait("confirm: confirmed")
 
 
 if __name__ == "__main__":

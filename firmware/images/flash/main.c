@@ -414,7 +414,7 @@ int main(void)
 
     const struct boot_facts boot_facts = {
         .stay_requested = words.stay_requested,
-        .reset_twice = server_settings(&server)->double_reset &&
+        .reset_twice = server_settings(&server)->double_reset && !reset_has_debugger() &&
                        entry_is_second_press(words.window, facts.reset_cause),
         .button_held = signal_read(&board.button),
         .chip_usable = chip_usable,
