@@ -54,6 +54,7 @@ static void disconnect(struct usb_host *host)
     host->identified = false;
     host->asleep = false;
     acm_gone(host);
+    remote_gone(host);
 }
 
 static void connect(struct usb_host *host)
@@ -149,6 +150,7 @@ void hub_port_failed(struct usb_host *host, const char *what)
     }
     wire_stop(host);
     host->hub = HUB_FAILED;
+    remote_gone(host);
     host_violation(host, "unable to enumerate the device: %s got no answer in %u attempts", what,
                    ATTEMPTS);
 }
@@ -251,6 +253,7 @@ struct usb_host *usb_host_create(struct machine *machine, const struct usb_devic
     wire_init(host);
     control_init(host);
     acm_init(host);
+    remote_init(host);
     add_statistics(host);
     usb_host_plug(host, plugged);
     return host;
