@@ -8,6 +8,7 @@ help:
 	@echo "make            build everything (packages must be there: make dependencies)"
 	@echo "make demo       from nothing to a 1 MiB program running from the flash chip of a virtual board"
 	@echo "make test       every test, one summary line at the end"
+	@echo "make test-linux a real Linux kernel in QEMU at the board's USB: quadlane on /dev/ttyACM0, lsusb, usbip"
 	@echo "make check      what CI runs: build, tidy, size limits, tests, demo, fuzzing for $(FUZZ_SECONDS) s a target"
 	@echo "make bench      what updates and starts cost, in virtual time; fails above the limits"
 	@echo "make campaign   cuts the power at every operation of the flash chip, CAMPAIGN_CUTS=10000 times"

@@ -4,6 +4,7 @@ Never KVM: what the machine offers under that name may not work, and these tests
 
 SPDX-License-Identifier: MIT
 """
+import json
 import pathlib
 import shutil
 import socket
@@ -34,7 +35,7 @@ class Guest:
             "-serial", f"file:{self.console}",
             "-chardev", f"socket,id=commands,path={self.commands},server=on,wait=off",
             "-serial", "chardev:commands",
-            "-monitor", f"unix:{self.monitor_path},server=on,wait=off",
+            "-qmp", f"unix:{self.monitor_path},server=on,wait=off",
             "-device", "qemu-xhci,id=xhci"]
         if redir:
             self.arguments += ["-chardev", f"socket,id=redir,path={redir},reconnect=1",
@@ -121,26 +122,29 @@ class Guest:
         return output
 
     def monitor(self, command):
-        """A command of QEMU's monitor."""
+        """A command of QEMU's monitor; what it says of it is an error."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect(str(self.monitor_path))
-            text = b""
-            for line in (None, command):
-                if line:
-                    connection.sendall(line.encode() + b"\n")
-                part = b""
-                while not part.rstrip().endswith(b"(qemu)"):
-                    part += connection.recv(65536)
-                text = part
-        return text.decode(errors="replace")
+            stream = connection.makefile("rw")
+            said = ""
+            for request in ({"execute": "qmp_capabilities"},
+                            {"execute": "human-monitor-command", "arguments": {"command-line": command}}):
+                stream.write(json.dumps(request) + "\n")
+                stream.flush()
+                answer = {}
+                while "return" not in answer and "error" not in answer:
+                    answer = json.loads(stream.readline())
+                said = answer.get("return", answer)
+        if said:
+            raise AssertionError(f"qemu: {command}: {said}")
 
     def print_console(self):
         text = self.console.read_text(errors="replace") if self.console.exists() else ""
         print("# the guest's console:", *text.splitlines()[-30:], sep="\n#   ")
 
     def __exit__(self, kind, error, trace):
-        if error is not None:
+        if isinstance(error, Exception):
             try:
                 _, kernel = self.run("dmesg | tail -n 40", 10)
                 print("# the guest's kernel:", *kernel.splitlines(), sep="\n#   ")
