@@ -1,5 +1,5 @@
 // The wire protocol's numbers: kinds, status codes, offsets and sizes. Written from SPEC.md
-// sections 1, 2, 3, 4, 6, 7 and 13; the meaning of each stands there.
+// sections 1, 2, 3, 4, 6, 7, 13, 14, 15 and 17; the meaning of each stands there.
 //
 // Offsets are those of a field in its payload (QL_BODY_: in the body); all integers are
 // little-endian and are read and written by abi/bytes.h.
@@ -50,6 +50,9 @@ enum ql_kind {
     QL_KIND_BEGIN = 0x10,
     QL_KIND_END = 0x11,
     QL_KIND_ABORT = 0x12,
+    QL_KIND_SETTINGS = 0x13,
+    QL_KIND_RAM_WRITE = 0x14,
+    QL_KIND_RAM_RUN = 0x15,
     QL_KIND_ERASE = 0x40,
     QL_KIND_WRITE = 0x41,
     QL_KIND_PROGRESS = 0xC0,
@@ -83,6 +86,7 @@ enum {
     QL_CAPABILITY_SECTORS = 1 << 1,
     QL_CAPABILITY_HASH = 1 << 2,
     QL_CAPABILITY_RESET_STAY = 1 << 3,
+    QL_CAPABILITY_RAM = 1 << 4,
     QL_CAPABILITY_LOCKED = 1 << 8, // a state: set while no key has unlocked the board
 };
 
@@ -135,8 +139,11 @@ enum ql_info_tag {
     QL_INFO_SFDP = 0x12,
     QL_INFO_CHIP_NAME = 0x13,
     QL_INFO_RUN = 0x14, // comes once for each known run
+    QL_INFO_SETTINGS = 0x15,
+    QL_INFO_LAST_UPDATE = 0x16,
     QL_INFO_BOARD_ID = 0x18,
     QL_INFO_LOCK = 0x19,
+    QL_INFO_BUILD = 0x1A,
 };
 
 // The value of QL_INFO_RUN.
@@ -153,6 +160,28 @@ enum {
 enum ql_run_state {
     QL_RUN_WRITING = 1,
     QL_RUN_SEALED = 2,
+};
+
+// The value of QL_INFO_LAST_UPDATE.
+enum {
+    QL_LAST_KIND = 0,
+    QL_LAST_ADDRESS = 4,
+    QL_LAST_LENGTH = 8,
+    QL_LAST_ID = 12,
+    QL_LAST_SIZE = 16,
+};
+
+enum ql_last_kind {
+    QL_LAST_UNFINISHED = 2,
+    QL_LAST_SEALED = 3,
+    QL_LAST_COMPLETE = 4,
+};
+
+// The value of QL_INFO_BUILD.
+enum {
+    QL_BUILD_LENGTH = 0,
+    QL_BUILD_SHA256 = 4,
+    QL_BUILD_SIZE = QL_BUILD_SHA256 + QL_SHA256_SIZE,
 };
 
 // Section 3.
@@ -180,6 +209,9 @@ enum ql_status {
     QL_STATUS_NO_ROOM = 20,
     QL_STATUS_NOT_SEALED = 21,
     QL_STATUS_CHANGED = 22,
+    QL_STATUS_BAD_SETTING = 23,
+    QL_STATUS_GENERATION = 24,
+    QL_STATUS_NO_RAM = 25,
     QL_STATUS_LOCKED = 30,
     QL_STATUS_BAD_KEY = 31,
     QL_STATUS_EXPIRED = 32,
@@ -330,6 +362,60 @@ enum {
     QL_LOCK_SIZE = QL_LOCK_ISSUER + QL_FINGERPRINT_SIZE,
 };
 
+// Section 14.
+enum {
+    QL_SETTINGS_SIZE = 240, // at most
+    QL_SETTING_TEXT_MAX = 32,
+    QL_SETTINGS_END = 0xFF, // in place of a tag
+};
+
+enum ql_setting {
+    QL_SETTING_BOOT_ADDRESS = 0x01,
+    QL_SETTING_WINDOW = 0x02,
+    QL_SETTING_ATTEMPTS = 0x03,
+    QL_SETTING_DOUBLE_RESET = 0x04,
+    QL_SETTING_LED = 0x05,
+    QL_SETTING_MANUFACTURER = 0x06,
+    QL_SETTING_PRODUCT = 0x07,
+    QL_SETTING_GENERATION = 0x08,
+};
+
+enum ql_led {
+    QL_LED_DARK = 0,
+    QL_LED_ALL = 1,
+    QL_LED_WRONG = 2, // only what is wrong
+};
+
+enum {
+    QL_WINDOW_MAX_MS = 60000,
+    QL_ATTEMPTS_DEFAULT = 3,
+};
+
+#define QL_MANUFACTURER_DEFAULT "quadlane"
+#define QL_PRODUCT_SUFFIX       " (quadlane)" // behind the owner's product
+
+// Section 17.
+enum {
+    QL_RAM_WRITE_ADDRESS = 0,
+    QL_RAM_WRITE_LENGTH = 4,
+    QL_RAM_WRITE_DATA = 8,
+    QL_RAM_WRITE_GRANULE = 8, // of address and length
+    QL_RAM_WRITE_LENGTH_MAX = 4096,
+
+    QL_RAM_RUN_ADDRESS = 0,
+    QL_RAM_RUN_COUNT = 4,
+    QL_RAM_RUN_SHA256 = 8,
+    QL_RAM_RUN_PIECES = QL_RAM_RUN_SHA256 + QL_SHA256_SIZE,
+    QL_RAM_PIECE_ADDRESS = 0,
+    QL_RAM_PIECE_LENGTH = 4,
+    QL_RAM_PIECE_SIZE = 8,
+    QL_RAM_PIECES_MAX = 8,
+    QL_RAM_RUN_SIZE = QL_RAM_RUN_PIECES + QL_RAM_PIECES_MAX * QL_RAM_PIECE_SIZE,
+};
+
+_Static_assert(QL_RAM_RUN_SIZE == 104, "SPEC.md section 17: RAM_RUN");
+_Static_assert(QL_RAM_WRITE_DATA + QL_RAM_WRITE_LENGTH_MAX <= QL_PAYLOAD_MAX,
+               "RAM_WRITE fits a payload");
 _Static_assert(QL_KEY_SIZE == 80 && QL_UNLOCK_SIZE == 84, "SPEC.md section 13: a key");
 _Static_assert(QL_BODY_MIN == 12 && QL_BODY_MAX == 4124, "SPEC.md section 1: size of a body");
 _Static_assert(QL_STREAM_DATA + QL_WRITE_LENGTH_MAX == QL_PAYLOAD_MAX, "a WRITE fills a payload");

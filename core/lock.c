@@ -1,4 +1,4 @@
-// The lock. Written from SPEC.md section 13.
+// The lock. Written from SPEC.md sections 13 and 14.
 //
 // SPDX-License-Identifier: MIT
 #include "core/lock.h"
@@ -29,6 +29,7 @@ static const struct {
     {QL_KIND_BEGIN, QL_PERMIT_READ | QL_PERMIT_WRITE},
     {QL_KIND_END, QL_PERMIT_READ | QL_PERMIT_WRITE},
     {QL_KIND_ABORT, QL_PERMIT_READ | QL_PERMIT_WRITE},
+    {QL_KIND_SETTINGS, QL_PERMIT_SETTINGS},
 };
 
 static bool is_open(const struct lock *lock)
@@ -75,6 +76,7 @@ void lock_init(struct lock *lock, const struct lock_policy *policy,
                uint32_t now_ms)
 {
     *lock = (struct lock){.policy = policy, .sha256 = sha256, .uid = uid, .memory = memory};
+    lock_set_lowest(lock, 0);
     lock_close(lock);
     wait_begin(lock, now_ms);
 }
@@ -108,6 +110,25 @@ void lock_identify(struct lock *lock)
 void lock_close(struct lock *lock)
 {
     lock->permissions = is_open(lock) ? QL_PERMIT_ALL : 0;
+    lock->generation = 0;
+}
+
+void lock_set_lowest(struct lock *lock, uint32_t generation)
+{
+    uint32_t built_in = lock->policy ? lock->policy->generation : 0;
+    lock->lowest = generation > built_in ? generation : built_in;
+}
+
+struct outcome lock_check_lowest(const struct lock *lock, uint32_t generation)
+{
+    if (is_open(lock))
+        return (struct outcome){QL_STATUS_NOT_ALLOWED, 0};
+    if (generation < lock->lowest)
+        return (struct outcome){QL_STATUS_GENERATION, lock->lowest};
+    // Whoever raises it can still come back.
+    if (generation > lock->generation)
+        return (struct outcome){QL_STATUS_GENERATION, lock->generation};
+    return outcome_ok;
 }
 
 enum ql_lock_state lock_state(const struct lock *lock)
@@ -161,11 +182,13 @@ struct outcome lock_unlock(struct lock *lock, const uint8_t *payload, uint32_t n
         return (struct outcome){QL_STATUS_BAD_KEY, QL_KEY_VERSION_KNOWN};
     }
     failures_set(lock, 0);
-    if (ql_load_u32(key + QL_KEY_GENERATION) < lock->policy->generation)
-        return (struct outcome){QL_STATUS_EXPIRED, lock->policy->generation};
+    uint32_t generation = ql_load_u32(key + QL_KEY_GENERATION);
+    if (generation < lock->lowest)
+        return (struct outcome){QL_STATUS_EXPIRED, lock->lowest};
     uint32_t not_after = ql_load_u32(key + QL_KEY_NOT_AFTER);
     if (not_after != 0 && ql_load_u32(payload + QL_UNLOCK_TODAY) > not_after)
         return (struct outcome){QL_STATUS_EXPIRED, 0};
     lock->permissions = ql_load_u32(key + QL_KEY_PERMISSIONS);
+    lock->generation = generation;
     return outcome_ok;
 }

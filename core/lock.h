@@ -19,7 +19,7 @@
 // tools/issuer_source makes of an issuer's public key.
 struct lock_policy {
     const uint8_t *issuer; // Ed25519 public key, QL_ISSUER_KEY_SIZE bytes; null: the board is open
-    uint32_t generation;   // keys of earlier generations are refused
+    uint32_t generation;   // keys of earlier generations are refused, whatever the settings say
     // Is this the signature of that message by that key? Not called if the board is open.
     bool (*verify)(const uint8_t signature[QL_SIGNATURE_SIZE], const uint8_t *message,
                    size_t length, const uint8_t key[QL_ISSUER_KEY_SIZE]);
@@ -42,6 +42,8 @@ struct lock {
     uint8_t board_id[QL_BOARD_ID_SIZE];
     uint8_t issuer[QL_FINGERPRINT_SIZE];
     uint32_t permissions; // held now, enum ql_permit
+    uint32_t generation;  // of the key that holds them
+    uint32_t lowest;      // keys of earlier generations are refused
     uint32_t wait_since_ms, wait_ms;
 };
 
@@ -53,6 +55,12 @@ void lock_init(struct lock *lock, const struct lock_policy *policy,
 
 // Computes board id and fingerprint, once. Nobody else may be using the SHA-256 service.
 void lock_identify(struct lock *lock);
+
+// Keys of generations before this one are refused from now on; the built-in limit stays the least.
+void lock_set_lowest(struct lock *lock, uint32_t generation);
+
+// May the limit become this? OK, NOT_ALLOWED (the board is open) or GENERATION.
+struct outcome lock_check_lowest(const struct lock *lock, uint32_t generation);
 
 // The unlock is over: reset, unplugged, enumerated anew.
 void lock_close(struct lock *lock);

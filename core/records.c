@@ -8,14 +8,17 @@
 #include "abi/bytes.h"
 #include "abi/crc32.h"
 #include "core/error.h"
+#include "core/settings.h"
 
 enum {
     PLACES = RECORDS_SECTORS * RECORDS_SLOTS,
+    COPIES_MAX = RECORDS_MAX + 1, // in a snapshot: the runs and the settings
 };
 
 void records_init(struct records *records, struct nor *nor)
 {
     *records = (struct records){.nor = nor, .slot = RECORDS_SLOTS};
+    settings_clear(records->settings);
 }
 
 // --- Known runs ---------------------------------------------------------------------------------
@@ -84,11 +87,17 @@ void records_note_check(struct records *records, uint32_t address, bool changed)
             records->runs[i].changed = changed;
 }
 
+static void last_note(struct records *records, enum record_kind kind, const struct records_run *run)
+{
+    records->last = (struct records_last){kind, run->address, run->length, run->id};
+}
+
 // What a record says becomes what is known. Order is kept: in a snapshot, too, a run comes behind
 // those whose WRITING would drop it.
 static void run_apply(struct records *records, enum record_kind kind, const struct records_run *run)
 {
     unsigned kept = 0;
+    last_note(records, kind, run);
     for (unsigned i = 0; i < records->count; i++) {
         const struct records_run *known = &records->runs[i];
         bool dropped;
@@ -143,6 +152,14 @@ static const uint8_t *record_find(const struct records *records, uint32_t serial
     return bytes;
 }
 
+static bool page_is_zero(const uint8_t *bytes)
+{
+    for (unsigned i = 0; i < RECORD_SIZE; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
 static bool record_is_of(const uint8_t *bytes, enum record_kind kind)
 {
     return bytes[RECORD_VERSION] == RECORD_VERSION_VALUE && bytes[RECORD_KIND] == kind;
@@ -175,9 +192,13 @@ static void record_apply(struct records *records, const uint8_t *bytes)
     if (record_is_of(bytes, RECORD_HEAD))
         return;
     if (bytes[RECORD_VERSION] != RECORD_VERSION_VALUE || kind < RECORD_HEAD ||
-        kind > RECORD_CLEARED) {
+        kind > RECORD_SETTINGS) {
         // A later version of the bootloader was here and did who knows what.
         records->count = 0;
+        return;
+    }
+    if (kind == RECORD_SETTINGS) {
+        memcpy(records->settings, bytes + RECORD_SETTINGS_ITEMS, QL_SETTINGS_SIZE);
         return;
     }
     run_load(&run, bytes);
@@ -189,11 +210,12 @@ static void record_apply(struct records *records, const uint8_t *bytes)
 static bool snapshot_is_complete(const struct records *records, uint32_t serial)
 {
     const uint8_t *head = record_find(records, serial);
-    if (!head || !record_is_of(head, RECORD_HEAD) || head[RECORD_LIVE] > RECORDS_MAX)
+    if (!head || !record_is_of(head, RECORD_HEAD) || head[RECORD_LIVE] > COPIES_MAX)
         return false;
     for (unsigned i = 1; i <= head[RECORD_LIVE]; i++) {
         const uint8_t *copy = record_find(records, serial + i);
-        if (!copy || (!record_is_of(copy, RECORD_WRITING) && !record_is_of(copy, RECORD_SEALED)))
+        if (!copy || (!record_is_of(copy, RECORD_WRITING) && !record_is_of(copy, RECORD_SEALED) &&
+                      !record_is_of(copy, RECORD_SETTINGS)))
             return false;
     }
     return true;
@@ -254,8 +276,21 @@ static void records_without_base(struct records *records)
     records->blank = !records->used && nor_is_blank(place_bytes(records, 0), RECORDS_SIZE);
 }
 
-// The first slot behind all that are not blank, if the newest sector is the snapshot's own and the
-// snapshot not the last thing written: its last page may be one whose program was cut short.
+// Is what stands there the same tomorrow? Zeros are, and so are records, since runs that are known
+// at one start and not at the next do no harm. A SETTINGS may be one whose program was cut short,
+// and so may what is no record: settings would change to and fro.
+static bool place_is_settled(const struct records *records, unsigned place)
+{
+    uint32_t serial = place_serial(records, place);
+    if (serial == RECORD_SERIAL_END)
+        return page_is_zero(place_bytes(records, place));
+    const uint8_t *bytes = record_find(records, serial);
+    return bytes && !record_is_of(bytes, RECORD_SETTINGS);
+}
+
+// The first slot behind all that are not blank, if the newest sector is the snapshot's own, the
+// snapshot not the last thing written (its last page may be one whose program was cut short), and
+// that settled.
 static unsigned free_slot(const struct records *records)
 {
     if (!records->based || records->generation != records->base)
@@ -265,7 +300,7 @@ static unsigned free_slot(const struct records *records)
     unsigned slot = RECORDS_SLOTS;
     while (slot > snapshot && nor_is_blank(place_bytes(records, first + slot - 1), RECORD_SIZE))
         slot--;
-    return slot == snapshot ? RECORDS_SLOTS : slot;
+    return slot == snapshot || !place_is_settled(records, first + slot - 1) ? RECORDS_SLOTS : slot;
 }
 
 void records_load(struct records *records)
@@ -292,7 +327,12 @@ enum {
     ON = 2,      // the next step at once
 };
 
-static void page_fill(struct records *records, enum record_kind kind, const struct records_run *run)
+static unsigned copies(const struct records *records)
+{
+    return records->count + (settings_size(records->settings) > 0 ? 1 : 0);
+}
+
+static void page_begin(struct records *records, enum record_kind kind)
 {
     uint8_t *page = records->page;
     memset(page, 0xFF, RECORD_SIZE);
@@ -300,8 +340,26 @@ static void page_fill(struct records *records, enum record_kind kind, const stru
     ql_store_u32(page + RECORD_SERIAL, records->generation * RECORDS_SLOTS + records->slot);
     page[RECORD_VERSION] = RECORD_VERSION_VALUE;
     page[RECORD_KIND] = (uint8_t)kind;
-    page[RECORD_LIVE] = kind == RECORD_HEAD ? (uint8_t)records->count : 0;
+    page[RECORD_LIVE] = kind == RECORD_HEAD ? (uint8_t)copies(records) : 0;
     page[RECORD_ZERO] = 0;
+}
+
+static void page_end(struct records *records)
+{
+    ql_store_u32(records->page + RECORD_CRC, ql_crc32(0, records->page, RECORD_CRC));
+}
+
+static void page_fill_settings(struct records *records, const uint8_t settings[QL_SETTINGS_SIZE])
+{
+    page_begin(records, RECORD_SETTINGS);
+    memcpy(records->page + RECORD_SETTINGS_ITEMS, settings, QL_SETTINGS_SIZE);
+    page_end(records);
+}
+
+static void page_fill(struct records *records, enum record_kind kind, const struct records_run *run)
+{
+    uint8_t *page = records->page;
+    page_begin(records, kind);
     ql_store_u32(page + RECORD_ADDRESS, run->address);
     ql_store_u32(page + RECORD_LENGTH, run->length);
     ql_store_u32(page + RECORD_ID, run->id);
@@ -310,7 +368,7 @@ static void page_fill(struct records *records, enum record_kind kind, const stru
     memcpy(page + RECORD_SHA256, run->sha256, sizeof run->sha256);
     if (kind == RECORD_SEALED)
         memcpy(page + RECORD_PARTS, run->parts, sizeof run->parts);
-    ql_store_u32(page + RECORD_CRC, ql_crc32(0, page, RECORD_CRC));
+    page_end(records);
 }
 
 // Programs the page into the next slot.
@@ -338,7 +396,8 @@ static int page_holds(struct records *records)
 static int snapshot_next(struct records *records)
 {
     static const struct records_run none;
-    if (records->slot > records->count) {
+    unsigned settings = copies(records) - records->count;
+    if (records->slot > copies(records)) {
         records->based = true;
         records->base = records->generation;
         records->settled = true;
@@ -347,8 +406,10 @@ static int snapshot_next(struct records *records)
     }
     if (records->slot == 0) {
         page_fill(records, RECORD_HEAD, &none);
+    } else if (records->slot == settings) {
+        page_fill_settings(records, records->settings);
     } else {
-        const struct records_run *run = &records->runs[records->slot - 1];
+        const struct records_run *run = &records->runs[records->slot - 1 - settings];
         page_fill(records, run->sealed ? RECORD_SEALED : RECORD_WRITING, run);
     }
     return page_start(records, RECORDS_STEP_SNAPSHOT);
@@ -408,7 +469,10 @@ static int record_start(struct records *records)
         memset(records->page, 0, RECORD_SIZE);
         return page_start(records, RECORDS_STEP_BURN);
     }
-    page_fill(records, records->kind, &records->run);
+    if (records->kind == RECORD_SETTINGS)
+        page_fill_settings(records, records->settings_next);
+    else
+        page_fill(records, records->kind, &records->run);
     return page_start(records, RECORDS_STEP_RECORD);
 }
 
@@ -427,7 +491,12 @@ static int record_end(struct records *records)
     records->slot++;
     if (holds == 0)
         return record_start(records);
-    run_apply(records, records->kind, &records->run);
+    if (records->kind == RECORD_SETTINGS) {
+        memcpy(records->settings, records->settings_next, sizeof records->settings);
+        records->settings_written++;
+    } else {
+        run_apply(records, records->kind, &records->run);
+    }
     return DONE;
 }
 
@@ -454,6 +523,14 @@ void records_write(struct records *records, enum record_kind kind, const struct 
 {
     records->kind = kind;
     records->run = *run;
+    records->sectors_tried = 0;
+    records->step = RECORDS_STEP_START;
+}
+
+void records_write_settings(struct records *records, const uint8_t settings[QL_SETTINGS_SIZE])
+{
+    records->kind = RECORD_SETTINGS;
+    records->settings_next = settings;
     records->sectors_tried = 0;
     records->step = RECORDS_STEP_START;
 }

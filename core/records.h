@@ -1,5 +1,6 @@
-// What the bootloader remembers in the chip about runs of bytes: which are being written, which are
-// complete (SPEC.md section 12). A log of records over 16 sectors; power may fail at any time.
+// What the bootloader remembers in the chip: which runs of bytes are being written, which are
+// complete, and the settings (SPEC.md section 12). A log of records over 16 sectors; power may fail
+// at any time.
 //
 // All functions are called from one context. Writing a record is started and then polled; the
 // chip belongs to the log until records_poll says otherwise.
@@ -28,6 +29,7 @@ enum {
     RECORD_KIND = 9,
     RECORD_LIVE = 10,
     RECORD_ZERO = 11,
+    RECORD_SETTINGS_ITEMS = 12, // of SETTINGS, QL_SETTINGS_SIZE bytes; else
     RECORD_ADDRESS = 12,
     RECORD_LENGTH = 16,
     RECORD_ID = 20,
@@ -51,6 +53,7 @@ enum record_kind {
     RECORD_WRITING = 2,
     RECORD_SEALED = 3,
     RECORD_CLEARED = 4,
+    RECORD_SETTINGS = 5,
 };
 
 // A run of bytes, as a record tells of it and as it is known.
@@ -63,6 +66,12 @@ struct records_run {
     bool changed;   // not in the chip: since start it was found not to be what was sealed
     uint8_t sha256[QL_SHA256_SIZE];
     uint8_t parts[RECORD_PARTS_SIZE]; // core/seal.h
+};
+
+// The newest record of an update, as far back as the log is read.
+struct records_last {
+    enum record_kind kind; // WRITING, SEALED or CLEARED; 0: none
+    uint32_t address, length, id;
 };
 
 enum records_step {
@@ -78,6 +87,9 @@ struct records {
     struct nor *nor;
     struct records_run runs[RECORDS_MAX]; // in the order in which they became known
     unsigned count;
+    uint8_t settings[QL_SETTINGS_SIZE]; // core/settings.h
+    uint32_t settings_written;          // how often, since start
+    struct records_last last;
     // Where the log stands.
     bool present;        // the chip has room for it and could be read
     bool blank;          // all of it is FF
@@ -91,6 +103,7 @@ struct records {
     enum records_step step;
     enum record_kind kind;
     struct records_run run;
+    const uint8_t *settings_next;
     unsigned sectors_tried; // for this record
     uint32_t at;            // place of the chip operation under way or last done, from the chip's
     bool erasing;           // start, and its kind
@@ -118,6 +131,8 @@ void records_note_check(struct records *records, uint32_t address, bool changed)
 // Starts to write a record of kind WRITING, SEALED or CLEARED; call records_poll until it is done.
 // Only after that the run is known, or forgotten, as the record says.
 void records_write(struct records *records, enum record_kind kind, const struct records_run *run);
+// The same with a record of kind SETTINGS; what is pointed to must stay until that is done.
+void records_write_settings(struct records *records, const uint8_t settings[QL_SETTINGS_SIZE]);
 // 1: at work; 0: done, or nothing to do; QL_ERROR_...: given up. Then records->at and
 // records->erasing tell where and at what; an error other than QL_ERROR_WORN and QL_ERROR_TIMEOUT
 // means that the operation did not start.

@@ -1,7 +1,8 @@
-// The protocol server. Written from SPEC.md sections 1 to 5 and 13.
+// The protocol server. Written from SPEC.md sections 1 to 5, 13, 14 and 17.
 //
 // Requests are answered at once where that takes neither time nor the chip; the others (HASH,
-// SECTORS, READ, BOOT, RESET, END) become the one job that server_run works on in slices.
+// SECTORS, READ, BOOT, RESET, END, SETTINGS, RAM_RUN) become the one job that server_run works on
+// in slices.
 //
 // SPDX-License-Identifier: MIT
 #include "core/server.h"
@@ -10,6 +11,7 @@
 
 #include "abi/bytes.h"
 #include "core/server_info.h"
+#include "core/server_settings.h"
 
 enum {
     NEVER = 0, // a kind that no request has
@@ -29,6 +31,7 @@ void server_init(struct server *server, const struct server_config *config)
     server->facts = config->facts;
     server->nor = config->nor;
     server->sha256 = config->sha256;
+    server->ram = config->ram;
     server->separate = true;
     ql_frame_decoder_init(&server->decoder);
     records_init(&server->records, config->nor);
@@ -45,6 +48,18 @@ void server_init(struct server *server, const struct server_config *config)
         size - used > config->facts->reserved_end)
         end = QL_MAPPED_BASE + size - config->facts->reserved_end;
     update_set_area(&server->update, QL_PROGRAM_FIRST, end);
+    server_settings_apply(server);
+}
+
+const struct settings *server_settings(const struct server *server)
+{
+    return &server->settings;
+}
+
+uint32_t server_boot_address(const struct server *server)
+{
+    return server->settings.boot_address != 0 ? server->settings.boot_address
+                                              : server->facts->boot_address;
 }
 
 uint32_t server_frames_taken(const struct server *server)
@@ -213,6 +228,7 @@ static void end_serve(struct server *server, const struct server_request *reques
 // Checks a request that becomes a job.
 static struct outcome job_check(const struct server *server, const struct server_request *request)
 {
+    uint8_t store[QL_SETTINGS_SIZE];
     uint32_t first = ql_load_u32(request->payload);
     uint32_t second = request->kind == QL_KIND_RESET ? 0 : ql_load_u32(request->payload + 4);
     const struct update *update = &server->update;
@@ -235,6 +251,10 @@ static struct outcome job_check(const struct server *server, const struct server
         if (second != 0)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BOOT_ZERO};
         return outcome_ok;
+    case QL_KIND_SETTINGS:
+        return server_settings_check(server, request->payload, request->length, store);
+    case QL_KIND_RAM_RUN:
+        return server->ram ? outcome_ok : (struct outcome){QL_STATUS_NOT_ALLOWED, 0};
     default:
         if (first > QL_RESET_STAY)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_RESET_MODE};
@@ -260,17 +280,25 @@ static void job_serve(struct server *server, const struct server_request *reques
 
 struct service {
     uint8_t kind;
-    uint8_t size; // of the payload
+    uint8_t size; // of the payload; SETTINGS: at most
     void (*serve)(struct server *server, const struct server_request *request);
 };
 
 static const struct service services[] = {
-    {QL_KIND_HELLO, QL_HELLO_SIZE, hello_serve}, {QL_KIND_INFO, 0, info_serve},
-    {QL_KIND_STATUS, 0, status_serve},           {QL_KIND_READ, QL_READ_SIZE, job_serve},
-    {QL_KIND_HASH, QL_HASH_SIZE, job_serve},     {QL_KIND_SECTORS, QL_SECTORS_SIZE, job_serve},
-    {QL_KIND_BOOT, QL_BOOT_SIZE, job_serve},     {QL_KIND_RESET, QL_RESET_SIZE, job_serve},
-    {QL_KIND_BEGIN, QL_BEGIN_SIZE, begin_serve}, {QL_KIND_END, QL_END_SIZE, end_serve},
-    {QL_KIND_ABORT, QL_ABORT_SIZE, abort_serve}, {QL_KIND_UNLOCK, QL_UNLOCK_SIZE, unlock_serve},
+    {QL_KIND_HELLO, QL_HELLO_SIZE, hello_serve},
+    {QL_KIND_INFO, 0, info_serve},
+    {QL_KIND_STATUS, 0, status_serve},
+    {QL_KIND_READ, QL_READ_SIZE, job_serve},
+    {QL_KIND_HASH, QL_HASH_SIZE, job_serve},
+    {QL_KIND_SECTORS, QL_SECTORS_SIZE, job_serve},
+    {QL_KIND_BOOT, QL_BOOT_SIZE, job_serve},
+    {QL_KIND_RESET, QL_RESET_SIZE, job_serve},
+    {QL_KIND_BEGIN, QL_BEGIN_SIZE, begin_serve},
+    {QL_KIND_END, QL_END_SIZE, end_serve},
+    {QL_KIND_ABORT, QL_ABORT_SIZE, abort_serve},
+    {QL_KIND_UNLOCK, QL_UNLOCK_SIZE, unlock_serve},
+    {QL_KIND_SETTINGS, QL_SETTINGS_SIZE, job_serve},
+    {QL_KIND_RAM_RUN, QL_RAM_RUN_SIZE, job_serve},
 };
 
 static void request_serve(struct server *server, const struct server_request *request)
@@ -284,7 +312,8 @@ static void request_serve(struct server *server, const struct server_request *re
         uint32_t size = services[i].size;
         if (services[i].kind != request->kind)
             continue;
-        if (request->length == size) {
+        if (request->length == size ||
+            (request->kind == QL_KIND_SETTINGS && request->length < size)) {
             services[i].serve(server, request);
             return;
         }
@@ -323,9 +352,26 @@ static void request_take(struct server *server, const struct ql_frame *frame)
         server->waiting = request;
 }
 
+// Too long to be kept: when its answer would have no room the host has to send it again.
+static void ram_write_take(struct server *server, const struct ql_frame *frame)
+{
+    const struct server_request request = {.kind = frame->kind, .tag = frame->tag};
+    if (!answer_is_free(server))
+        return;
+    struct outcome outcome = lock_check_kind(&server->lock, frame->kind);
+    if (outcome.status == QL_STATUS_OK && !server->ram)
+        outcome = (struct outcome){QL_STATUS_NOT_ALLOWED, 0};
+    if (outcome.status == QL_STATUS_OK)
+        outcome = ram_write(server->ram, frame->payload, frame->length);
+    answer_put(server, &request, outcome, 0);
+}
+
 static void frame_take(struct server *server, const struct ql_frame *frame)
 {
-    if (frame->kind >= QL_KIND_REQUEST_FIRST && frame->kind <= QL_KIND_REQUEST_LAST) {
+    if (frame->kind == QL_KIND_RAM_WRITE) {
+        server->frames_taken++;
+        ram_write_take(server, frame);
+    } else if (frame->kind >= QL_KIND_REQUEST_FIRST && frame->kind <= QL_KIND_REQUEST_LAST) {
         server->frames_taken++;
         request_take(server, frame);
     } else if (frame->kind < QL_KIND_STREAM_FIRST || frame->kind > QL_KIND_STREAM_LAST) {
@@ -419,7 +465,7 @@ static void boot_run(struct server *server, uint32_t address)
     struct outcome outcome = outcome_ok;
     bool done = false;
     if (address == 0)
-        address = server->facts->boot_address;
+        address = server_boot_address(server);
     if (!server->job_begun) {
         server->job_begun = true;
         outcome = server_check_begin(server, address);
@@ -438,11 +484,43 @@ static void boot_run(struct server *server, uint32_t address)
     job_end(server, outcome, 0);
 }
 
+static void ram_run(struct server *server)
+{
+    struct ram_check *check = &server->ram_check;
+    struct outcome outcome = outcome_ok;
+    bool done;
+    if (!server->job_begun) {
+        server->job_begun = true;
+        outcome = ram_check_begin(check, server->ram, server->sha256, server->job.payload);
+        done = outcome.status != QL_STATUS_OK;
+    } else {
+        done = ram_check_run(check, UPDATE_SLICE, &outcome);
+    }
+    if (!done)
+        return;
+    if (outcome.status == QL_STATUS_OK)
+        server->action = (struct server_action){SERVER_ACT_BOOT_RAM, check->address};
+    job_end(server, outcome, 0);
+}
+
 static void reset_run(struct server *server, uint32_t mode)
 {
     enum server_action_kind kind = mode == QL_RESET_STAY ? SERVER_ACT_RESET_STAY : SERVER_ACT_RESET;
     server->action = (struct server_action){kind, 0};
     job_end(server, outcome_ok, 0);
+}
+
+static void settings_run(struct server *server)
+{
+    struct outcome outcome;
+    uint32_t content = 0;
+    if (!server_settings_run(server, &outcome))
+        return;
+    if (outcome.status == QL_STATUS_OK) {
+        content = settings_size(server->records.settings);
+        memcpy(server->answer + QL_ANSWER_CONTENT, server->records.settings, content);
+    }
+    job_end(server, outcome, content);
 }
 
 // Works on the job. Returns true if there is more to do at once.
@@ -463,9 +541,17 @@ static bool job_run(struct server *server)
         boot_run(server, first);
         return server->job.kind != NEVER;
     }
+    if (server->job.kind == QL_KIND_RAM_RUN) {
+        ram_run(server);
+        return server->job.kind != NEVER;
+    }
     if (server->job.kind == QL_KIND_RESET) {
         reset_run(server, first);
         return false;
+    }
+    if (server->job.kind == QL_KIND_SETTINGS) {
+        settings_run(server);
+        return true; // a record may have to be begun, the answer to be sent
     }
     if (nor_map(server->nor) != 0) {
         job_end(server, (struct outcome){QL_STATUS_CHIP_ERROR, first}, 0);
@@ -489,6 +575,9 @@ bool server_run(struct server *server)
         request_serve(server, &request);
     }
     bool more = update_run(&server->update);
+    // Also those whose request a lost line has taken away.
+    if (server->settings_written != server->records.settings_written)
+        server_settings_apply(server);
     return job_run(server) || more;
 }
 

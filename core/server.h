@@ -25,6 +25,8 @@
 
 #include "abi/frame.h"
 #include "core/lock.h"
+#include "core/ram_program.h"
+#include "core/settings.h"
 #include "core/update.h"
 
 // What INFO and HELLO tell about the board. Read each time they are asked for, so that main may
@@ -40,7 +42,9 @@ struct server_facts {
     uint32_t quadspi_hz;
     uint8_t read_protection;
     enum ql_stay_reason stay_reason;
-    uint32_t boot_address; // the board's default
+    uint32_t boot_address; // the board's default; server_boot_address says what counts
+    uint32_t build_size;   // of the bootloader's image, 0: not known
+    uint8_t build_sha256[QL_SHA256_SIZE];
     uint32_t reserved_end; // bytes at the chip's end that are not for programs, multiple of 4096
 };
 
@@ -50,6 +54,7 @@ struct server_config {
     const struct sha256_service *sha256;
     const struct lock_policy *policy; // null: nothing opens the board
     struct lock_memory *lock_memory;  // null: wrong keys are forgotten at a reset
+    const struct ram_service *ram;    // null: no programs in RAM
     // Ring for stream operations. HELLO's window is its size less QL_PAYLOAD_MAX, rounded down to
     // a multiple of 16: 135184 bytes (128 KiB + 4112) give a window of 128 KiB.
     uint8_t *ring;
@@ -59,6 +64,7 @@ struct server_config {
 enum server_action_kind {
     SERVER_ACT_NOT,
     SERVER_ACT_BOOT,       // start the program at `address`; it was checked
+    SERVER_ACT_BOOT_RAM,   // the same, in RAM
     SERVER_ACT_RESET,      // reset
     SERVER_ACT_RESET_STAY, // leave the stay request (SPEC.md section 9), then reset
 };
@@ -69,7 +75,7 @@ struct server_action {
 };
 
 enum {
-    SERVER_REQUEST_MAX = QL_UNLOCK_SIZE, // the longest payload that any request may have
+    SERVER_REQUEST_MAX = QL_SETTINGS_SIZE, // the longest payload that any request may have
 };
 
 // A request kept for later.
@@ -84,9 +90,12 @@ struct server {
     const struct server_facts *facts;
     struct nor *nor;
     const struct sha256_service *sha256;
+    const struct ram_service *ram;
     struct records records;
     struct lock lock;
     struct update update;
+    struct settings settings;  // in force
+    uint32_t settings_written; // records.settings_written when they were read
     uint32_t program_end;
     uint32_t frames_taken, frames_damaged;
     // A request that needs the chip or time, under way; and one waiting for room for its answer.
@@ -95,6 +104,7 @@ struct server {
     bool job_begun;
     uint32_t job_done;           // bytes or sectors
     struct seal_reading check;   // of a program, begun by server_check_begin
+    struct ram_check ram_check;  // of a RAM_RUN
     struct server_action action; // to be done when its answer has left
     // The next answer, and the frame on its way out.
     bool answer_ready;
@@ -131,6 +141,12 @@ uint32_t server_frames_taken(const struct server *server);
 // What the host has asked the board to do, once all bytes of the answer were given out. The caller
 // sees to it that they leave, then acts.
 struct server_action server_action(const struct server *server);
+
+// The settings in force.
+const struct settings *server_settings(const struct server *server);
+
+// The address of the program that the board starts by itself.
+uint32_t server_boot_address(const struct server *server);
 
 // Can what lies at `address` be started, as far as that is known without reading all of it? The
 // checks of BOOT but for the hash. Maps the chip.

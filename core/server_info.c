@@ -20,7 +20,7 @@ uint16_t server_hello_store(const struct server *server, uint8_t *content)
     ql_store_u32(content + QL_HELLO_WINDOW, server->update.window);
     ql_store_u32(content + QL_HELLO_CAPABILITIES,
                  QL_CAPABILITY_UPDATE | QL_CAPABILITY_SECTORS | QL_CAPABILITY_HASH |
-                     QL_CAPABILITY_RESET_STAY |
+                     QL_CAPABILITY_RESET_STAY | (server->ram ? QL_CAPABILITY_RAM : 0) |
                      (lock_state(&server->lock) == QL_LOCK_LOCKED ? QL_CAPABILITY_LOCKED : 0));
     ql_store_u32(content + QL_HELLO_SESSION, facts->session);
     for (unsigned i = 0; i < 3; i++)
@@ -113,7 +113,7 @@ static void verdict_add(struct items *items, struct server *server)
 {
     struct outcome verdict = {QL_STATUS_BUSY, server->update.id};
     if (update_is_idle(&server->update))
-        verdict = server_program_check(server, server->facts->boot_address);
+        verdict = server_program_check(server, server_boot_address(server));
     uint8_t *value = item_add(items, QL_INFO_VERDICT, 8);
     ql_store_u16(value, (uint16_t)verdict.status);
     ql_store_u16(value + 2, 0);
@@ -134,17 +134,44 @@ static void runs_add(struct items *items, const struct records *records)
     }
 }
 
+static void settings_add(struct items *items, const struct records *records)
+{
+    uint32_t size = settings_size(records->settings);
+    if (size > 0)
+        memcpy(item_add(items, QL_INFO_SETTINGS, size), records->settings, size);
+}
+
+static void last_update_add(struct items *items, const struct records *records)
+{
+    if (records->last.kind == 0)
+        return;
+    uint8_t *value = item_add(items, QL_INFO_LAST_UPDATE, QL_LAST_SIZE);
+    memset(value, 0, QL_LAST_SIZE);
+    value[QL_LAST_KIND] = (uint8_t)records->last.kind;
+    ql_store_u32(value + QL_LAST_ADDRESS, records->last.address);
+    ql_store_u32(value + QL_LAST_LENGTH, records->last.length);
+    ql_store_u32(value + QL_LAST_ID, records->last.id);
+}
+
+static void build_add(struct items *items, const struct server_facts *facts)
+{
+    if (facts->build_size == 0)
+        return;
+    uint8_t *value = item_add(items, QL_INFO_BUILD, QL_BUILD_SIZE);
+    ql_store_u32(value + QL_BUILD_LENGTH, facts->build_size);
+    memcpy(value + QL_BUILD_SHA256, facts->build_sha256, QL_SHA256_SIZE);
+}
+
 static void lock_add(struct items *items, const struct lock *lock)
 {
     enum ql_lock_state state = lock_state(lock);
-    uint32_t generation = lock->policy ? lock->policy->generation : 0;
     memcpy(item_add(items, QL_INFO_BOARD_ID, QL_BOARD_ID_SIZE), lock->board_id, QL_BOARD_ID_SIZE);
     uint8_t *value =
         item_add(items, QL_INFO_LOCK, state == QL_LOCK_OPEN ? QL_LOCK_SIZE_OPEN : QL_LOCK_SIZE);
     memset(value, 0, QL_LOCK_SIZE_OPEN);
     value[QL_LOCK_STATE] = (uint8_t)state;
     ql_store_u32(value + QL_LOCK_PERMISSIONS, lock->permissions);
-    ql_store_u32(value + QL_LOCK_GENERATION, generation);
+    ql_store_u32(value + QL_LOCK_GENERATION, lock->lowest);
     if (state != QL_LOCK_OPEN)
         memcpy(value + QL_LOCK_ISSUER, lock->issuer, QL_FINGERPRINT_SIZE);
 }
@@ -161,7 +188,7 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     chip_add(&items, server);
     word_add(&items, QL_INFO_MAPPED_BASE, QL_MAPPED_BASE);
     byte_add(&items, QL_INFO_STAY_REASON, (uint8_t)facts->stay_reason);
-    word_add(&items, QL_INFO_BOOT_ADDRESS, facts->boot_address);
+    word_add(&items, QL_INFO_BOOT_ADDRESS, server_boot_address(server));
     verdict_add(&items, server);
     word_add(&items, QL_INFO_RESET_CAUSE, facts->reset_cause);
     word_add(&items, QL_INFO_IDCODE, facts->idcode);
@@ -169,5 +196,8 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     words_add(&items, QL_INFO_COUNTERS, server->frames_taken, server->frames_damaged);
     byte_add(&items, QL_INFO_READ_PROTECTION, facts->read_protection);
     runs_add(&items, &server->records);
+    settings_add(&items, &server->records);
+    last_update_add(&items, &server->records);
+    build_add(&items, facts);
     return (uint16_t)(items.next - content);
 }

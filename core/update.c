@@ -1,4 +1,4 @@
-// The update engine. Written from SPEC.md sections 4, 5, 12 and 13.
+// The update engine. Written from SPEC.md sections 4, 5, 12, 13 and 14.
 //
 // SPDX-License-Identifier: MIT
 #include "core/update.h"
@@ -102,14 +102,23 @@ bool update_is_idle(const struct update *update)
     return !update_is_open(update) && update->step == UPDATE_STEP_NEXT;
 }
 
-struct outcome update_range_check(const struct update *update, uint32_t address, uint32_t length,
-                                  bool program)
+struct outcome update_chip_check(const struct update *update)
 {
     const struct nor *nor = update->nor;
     if (nor->state == NOR_ABSENT)
         return (struct outcome){QL_STATUS_CHIP_ABSENT, (uint32_t)nor->jedec_id[0] << 16 |
                                                            (uint32_t)nor->jedec_id[1] << 8 |
                                                            nor->jedec_id[2]};
+    return outcome_ok;
+}
+
+struct outcome update_range_check(const struct update *update, uint32_t address, uint32_t length,
+                                  bool program)
+{
+    const struct nor *nor = update->nor;
+    struct outcome chip = update_chip_check(update);
+    if (chip.status != QL_STATUS_OK)
+        return chip;
     uint64_t end = (uint64_t)address + length;
     uint64_t chip_end = (uint64_t)QL_MAPPED_BASE + nor->geometry.size;
     if (address < QL_MAPPED_BASE || address >= chip_end)
@@ -366,12 +375,15 @@ static enum pace chip_failed(struct update *update, enum ql_status status, uint3
     return PACE_ON;
 }
 
-// A chip operation did not start.
+// Of a chip operation that did not start.
+static enum ql_status start_status(int error)
+{
+    return error == QL_ERROR_PROTECTED ? QL_STATUS_PROTECTED : QL_STATUS_CHIP_ERROR;
+}
+
 static enum pace start_failed(struct update *update, int error, uint32_t address)
 {
-    enum ql_status status =
-        error == QL_ERROR_PROTECTED ? QL_STATUS_PROTECTED : QL_STATUS_CHIP_ERROR;
-    return chip_failed(update, status, address);
+    return chip_failed(update, start_status(error), address);
 }
 
 static enum pace operation_done(struct update *update, uint32_t payload_length)
@@ -539,20 +551,26 @@ static enum pace record_start(struct update *update, enum record_kind kind, enum
     return PACE_ON;
 }
 
+// What became of a record that could not be written.
+static struct outcome record_failure(const struct records *records, int error)
+{
+    enum ql_status status = start_status(error);
+    if (error == QL_ERROR_WORN || error == QL_ERROR_TIMEOUT)
+        status = records->erasing ? QL_STATUS_ERASE_FAILED : QL_STATUS_PROGRAM_FAILED;
+    return (struct outcome){status, QL_MAPPED_BASE + records->at};
+}
+
 // Returns false while the record is not in the chip; `pace` then tells how to go on.
 static bool record_is_done(struct update *update, enum pace *pace)
 {
-    const struct records *records = update->records;
     int result = records_poll(update->records);
-    uint32_t at = QL_MAPPED_BASE + records->at;
     *pace = PACE_WAIT;
     if (result == 0)
         return true;
-    if (result == QL_ERROR_WORN || result == QL_ERROR_TIMEOUT)
-        *pace = chip_failed(
-            update, records->erasing ? QL_STATUS_ERASE_FAILED : QL_STATUS_PROGRAM_FAILED, at);
-    else if (result < 0)
-        *pace = start_failed(update, result, at);
+    if (result < 0) {
+        struct outcome failure = record_failure(update->records, result);
+        *pace = chip_failed(update, failure.status, failure.detail);
+    }
     return false;
 }
 
@@ -606,6 +624,42 @@ static enum pace read_back_step(struct update *update, uint32_t *budget)
     if (memcmp(update->sha256_found, update->sha256_wanted, QL_SHA256_SIZE) == 0)
         return verified(update);
     update_fail(update, QL_STATUS_VERIFY, update->address);
+    return PACE_ON;
+}
+
+struct outcome update_keep(struct update *update, const uint8_t settings[QL_SETTINGS_SIZE])
+{
+    struct outcome permitted = lock_check(update->lock, QL_PERMIT_SETTINGS);
+    if (permitted.status != QL_STATUS_OK)
+        return permitted;
+    if (!update_is_idle(update))
+        return (struct outcome){QL_STATUS_BUSY, 0};
+    memcpy(update->keep, settings, sizeof update->keep);
+    update->step = UPDATE_STEP_KEEP_UNPROTECT;
+    return outcome_ok;
+}
+
+// The record that update_keep began.
+static enum pace keep_step(struct update *update)
+{
+    int result;
+    if (update->step == UPDATE_STEP_KEEP_UNPROTECT) {
+        result = nor_poll(update->nor);
+        if (result == 0)
+            result = nor_unprotect_start(update->nor);
+        if (result == 0) {
+            records_write_settings(update->records, update->keep);
+            update->step = UPDATE_STEP_KEEP;
+            return PACE_ON;
+        }
+        update->kept = (struct outcome){start_status(result), QL_MAPPED_BASE + RECORDS_OFFSET};
+    } else {
+        result = records_poll(update->records);
+        update->kept = result < 0 ? record_failure(update->records, result) : outcome_ok;
+    }
+    if (result == 1)
+        return PACE_WAIT;
+    update->step = UPDATE_STEP_NEXT;
     return PACE_ON;
 }
 
@@ -672,6 +726,10 @@ bool update_run(struct update *update)
             break;
         case UPDATE_STEP_RECORD:
             pace = record_step(update);
+            break;
+        case UPDATE_STEP_KEEP_UNPROTECT:
+        case UPDATE_STEP_KEEP:
+            pace = keep_step(update);
             break;
         }
     }

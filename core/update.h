@@ -20,7 +20,7 @@ enum {
     UPDATE_SLICE = 16384,
 };
 
-// What update_run is at. In steps from UNPROTECT on the update is open.
+// What update_run is at. In the steps from UNPROTECT to RECORD the update is open.
 enum update_step {
     UPDATE_STEP_NEXT,      // nothing under way
     UPDATE_STEP_DRAIN,     // a closed update's last chip operation, or record, has not ended
@@ -33,6 +33,9 @@ enum update_step {
     UPDATE_STEP_PROGRAM,
     UPDATE_STEP_READ_BACK,
     UPDATE_STEP_RECORD, // the record that the run is complete
+    // Without an update: settings.
+    UPDATE_STEP_KEEP_UNPROTECT,
+    UPDATE_STEP_KEEP,
 };
 
 struct update {
@@ -64,6 +67,8 @@ struct update {
     enum update_step step;
     uint32_t offset; // within the operation under way
     struct seal_reading read_back;
+    uint8_t keep[QL_SETTINGS_SIZE]; // settings on their way into the records
+    struct outcome kept;            // of update_keep, once the engine is idle again
     // When PROGRESS is due.
     bool progress_due;
     bool fault_unreported;
@@ -86,6 +91,9 @@ bool update_is_open(const struct update *update);
 
 // Is the chip free for others: no update open and no chip operation of a closed one under way?
 bool update_is_idle(const struct update *update);
+
+// Is there a usable chip? OK or CHIP_ABSENT.
+struct outcome update_chip_check(const struct update *update);
 
 // Do `length` bytes at `address` lie in the chip, and with `program` in the area that may be
 // changed? OK, OUT_OF_RANGE, RESERVED or CHIP_ABSENT.
@@ -112,6 +120,10 @@ bool update_end_outcome(const struct update *update, uint32_t id, struct outcome
 
 // ABORT; id 0: whichever is open.
 struct outcome update_abort(struct update *update, uint32_t id);
+
+// Keeps settings in the records; only while the engine is idle. OK means that it has begun: when
+// the engine is idle again, `kept` tells what came of it.
+struct outcome update_keep(struct update *update, const uint8_t settings[QL_SETTINGS_SIZE]);
 
 // Goes on with what is under way: at most one slice of CPU work. Returns true if there is more to
 // do at once; false: nothing until bytes come, the chip's interrupt comes or time passes.

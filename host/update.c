@@ -422,8 +422,13 @@ static int reconnect_and_go_on(struct update *update)
 
 static bool untouched(const struct update *update)
 {
-    return update->board.erased == 0 && update->board.programmed == 0 &&
-           update->board.executed == update->board.taken && update->board.taken == update->sent;
+    const struct ql_update_progress *board = &update->board;
+    if (board->erased != 0 || board->programmed != 0)
+        return false;
+    // A protection that stays is found before the first operation, and before its record.
+    if (board->status == QL_STATUS_PROTECTED && board->executed == 0)
+        return true;
+    return board->executed == board->taken && board->taken == update->sent;
 }
 
 // Adds to the failure's sentence what the chip holds now.

@@ -6,6 +6,9 @@
 //                                     (0: the next one), when FRACTION (0 to below 1) of it is done
 //   power-off-after N [FRACTION]      the same, but power stays off: ends the process with 0
 //   tear-seed N                       how operations look that the power cut (0 at first)
+//   chip-times typical|maximum        how long the flash chip's operations take
+//   wear-out ADDRESS erase|program|none   the byte there no longer takes an erase, or a program
+//   chip-status SR1 SR2 SR3           the chip's status registers, as another tool left them
 //   usb plug|unplug                   the USB cable
 //   button down|up                    the board's button
 //   stats                             counters, one "name value" a line, then ok
@@ -111,6 +114,59 @@ static void tear_seed_command(struct virtual_board *board, const char *argument,
     fprintf(answer, "ok\n");
 }
 
+static void chip_times_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    bool maximum = strcmp(argument, "maximum") == 0;
+
+    if (!maximum && strcmp(argument, "typical") != 0) {
+        fprintf(answer, "error: chip-times takes typical or maximum\n");
+        return;
+    }
+    virtual_board_set_chip_times(board, maximum ? NOR_TIMING_MAXIMUM : NOR_TIMING_TYPICAL);
+    fprintf(answer, "ok\n");
+}
+
+static void wear_out_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    static const char *const faults[] = {"none", "erase", "program"};
+    char *end;
+    unsigned long address = strtoul(argument, &end, 0);
+    char error[128];
+
+    for (unsigned i = 0; end != argument && *end == ' ' && i < 3; i++) {
+        if (strcmp(end + 1, faults[i]) != 0) {
+            continue;
+        }
+        if (virtual_board_wear_out(board, (uint32_t)address, (enum nor_fault)i, error,
+                                   sizeof(error))) {
+            fprintf(answer, "ok\n");
+        } else {
+            fprintf(answer, "error: %s\n", error);
+        }
+        return;
+    }
+    fprintf(answer, "error: wear-out takes an address and erase, program or none\n");
+}
+
+static void chip_status_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    unsigned values[3];
+    int length = -1;
+    char error[128];
+
+    (void)sscanf(argument, "%x %x %x%n", &values[0], &values[1], &values[2], &length);
+    if (length < 0 || argument[length] != '\0' || (values[0] | values[1] | values[2]) > 0xFF) {
+        fprintf(answer, "error: chip-status takes three bytes as hexadecimal digits\n");
+        return;
+    }
+    const uint8_t status[3] = {(uint8_t)values[0], (uint8_t)values[1], (uint8_t)values[2]};
+    if (virtual_board_preset_status(board, status, error, sizeof(error))) {
+        fprintf(answer, "ok\n");
+    } else {
+        fprintf(answer, "error: %s\n", error);
+    }
+}
+
 static void usb_command(struct virtual_board *board, const char *argument, FILE *answer)
 {
     bool plug = strcmp(argument, "plug") == 0;
@@ -163,6 +219,9 @@ static const struct {
     {"power-cut-after", true, power_cut_command},
     {"power-off-after", true, power_off_command},
     {"tear-seed", true, tear_seed_command},
+    {"chip-times", true, chip_times_command},
+    {"wear-out", true, wear_out_command},
+    {"chip-status", true, chip_status_command},
     {"usb", true, usb_command},
     {"button", true, button_command},
     {"stats", false, stats_command},
@@ -187,9 +246,11 @@ void control_execute(struct virtual_board *board, const char *line, FILE *answer
         commands[i].run(board, argument, answer);
         return;
     }
-    fprintf(answer, "error: unknown command, there are reset, power-cycle, power-cut-after N "
-                    "[FRACTION], power-off-after N [FRACTION], tear-seed N, usb plug|unplug, "
-                    "button down|up, stats, quit\n");
+    fprintf(answer,
+            "error: unknown command, there are reset, power-cycle, power-cut-after N "
+            "[FRACTION], power-off-after N [FRACTION], tear-seed N, chip-times typical|maximum, "
+            "wear-out ADDRESS erase|program|none, chip-status SR1 SR2 SR3, usb plug|unplug, "
+            "button down|up, stats, quit\n");
 }
 
 // --- The socket ---------------------------------------------------------------------------------

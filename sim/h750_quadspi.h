@@ -6,6 +6,9 @@
 
 #include "sim/h750_gpio.h"
 
+// Where the chips appear in memory-mapped mode.
+#define QUADSPI_WINDOW UINT32_C(0x90000000)
+
 struct machine;
 struct nor_chip;
 struct quadspi;

@@ -9,7 +9,6 @@
 #include "sim/machine.h"
 #include "sim/nor_chip.h"
 
-#define QUADSPI_WINDOW      UINT32_C(0x90000000)
 #define QUADSPI_WINDOW_SIZE UINT32_C(0x10000000)
 #define QUADSPI_FIFO_SIZE   32u
 

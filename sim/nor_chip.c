@@ -533,6 +533,39 @@ uint64_t nor_chip_busy_until(const struct nor_chip *chip)
     return chip->done_event.armed ? chip->done_event.at_ns : TIME_NEVER;
 }
 
+bool nor_chip_wear_out(struct nor_chip *chip, uint32_t offset, enum nor_fault fault)
+{
+    unsigned i = 0;
+
+    while (i < chip->worn_count && chip->worn[i].offset != offset) {
+        i++;
+    }
+    if (i == NOR_FAULTS_MAX) {
+        return false;
+    }
+    chip->worn[i] = (struct nor_worn_byte){offset, fault};
+    if (i == chip->worn_count) {
+        chip->worn_count++;
+    }
+    return true;
+}
+
+bool nor_chip_preset_status(struct nor_chip *chip, const uint8_t status[3])
+{
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t fixed = (uint8_t)~chip->model->status[i].writable;
+
+        if (((status[i] ^ chip->model->status[i].factory) & fixed) != 0) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        chip->store.record->status[i] = status[i];
+        chip->status[i] = status[i];
+    }
+    return true;
+}
+
 uint32_t nor_chip_wear(const struct nor_chip *chip, uint32_t sector)
 {
     return chip->store.record->wear[sector];

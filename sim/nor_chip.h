@@ -54,6 +54,19 @@ void nor_chip_set_seed(struct nor_chip *chip, uint64_t seed); // decides how tor
 // When the status registers will change by themselves next; TIME_NEVER: nothing is under way.
 uint64_t nor_chip_busy_until(const struct nor_chip *chip);
 
+// A cell that no longer takes what it should, from the chip's next operation on it.
+enum nor_fault {
+    NOR_FAULT_NONE,
+    NOR_FAULT_ERASE,   // the byte stays 00: an erase leaves bits
+    NOR_FAULT_PROGRAM, // the byte stays FF: a program changes nothing
+};
+// `offset` is inside the chip. False: too many bytes are worn out already.
+bool nor_chip_wear_out(struct nor_chip *chip, uint32_t offset, enum nor_fault fault);
+
+// The non-volatile bits of SR1 to SR3 as another tool left them, before the board had its power.
+// False: the chip has a bit in `status` that cannot be written, or one that is fixed and missing.
+bool nor_chip_preset_status(struct nor_chip *chip, const uint8_t status[3]);
+
 // Erases of a 4 KB sector over the chip's life (kept in the file).
 uint32_t nor_chip_wear(const struct nor_chip *chip, uint32_t sector);
 

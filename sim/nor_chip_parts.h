@@ -9,7 +9,8 @@
 #include "sim/nor_decode.h"
 #include "sim/nor_store.h"
 
-#define NOR_PAGE_MAX 256u
+#define NOR_PAGE_MAX   256u
+#define NOR_FAULTS_MAX 8u
 
 enum nor_operation_kind {
     NOR_OPERATION_NONE,
@@ -34,6 +35,11 @@ struct nor_operation {
     uint64_t spent_ns; // before the last suspend
     uint64_t started_ns;
     uint64_t number;
+};
+
+struct nor_worn_byte {
+    uint32_t offset;
+    enum nor_fault fault;
 };
 
 struct nor_chip {
@@ -76,6 +82,9 @@ struct nor_chip {
     uint8_t in_bits;
     uint8_t in_data[NOR_PAGE_MAX]; // program: the page; else the first bytes
     bool changed_something;        // the last command asks for the long chip-select-high time
+
+    struct nor_worn_byte worn[NOR_FAULTS_MAX];
+    unsigned worn_count;
 
     bool inherited; // see nor_chip_controller_reset
     uint64_t operations;

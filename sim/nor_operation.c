@@ -117,6 +117,19 @@ static void write_status(struct nor_chip *chip, const struct nor_operation *oper
     }
 }
 
+// What an operation on [address, address + length) leaves in the bytes that are worn out.
+static void keep_worn(struct nor_chip *chip, uint32_t address, uint32_t length)
+{
+    for (unsigned i = 0; i < chip->worn_count; i++) {
+        const struct nor_worn_byte *worn = &chip->worn[i];
+
+        if (worn->fault != NOR_FAULT_NONE && worn->offset >= address &&
+            worn->offset - address < length) {
+            chip->store.array[worn->offset] = worn->fault == NOR_FAULT_ERASE ? 0x00 : 0xFF;
+        }
+    }
+}
+
 // Does what `operation` does, up to `fraction` (1: all).
 static void apply(struct nor_chip *chip, const struct nor_operation *operation, double fraction)
 {
@@ -126,15 +139,18 @@ static void apply(struct nor_chip *chip, const struct nor_operation *operation, 
     switch (operation->kind) {
     case NOR_OPERATION_PROGRAM:
         program_bytes(array, operation->data, operation->length, fraction, &chance);
+        keep_worn(chip, operation->address, operation->length);
         tell_changed(chip, operation->address, operation->length);
         break;
     case NOR_OPERATION_ERASE:
         erase_bytes(array, operation->length, fraction, &chance);
+        keep_worn(chip, operation->address, operation->length);
         count_wear(chip, operation->address, operation->length);
         tell_changed(chip, operation->address, operation->length);
         break;
     case NOR_OPERATION_ERASE_CHIP:
         erase_chip(chip, fraction, &chance);
+        keep_worn(chip, 0, chip->model->size);
         tell_changed(chip, 0, chip->model->size);
         break;
     case NOR_OPERATION_STATUS:

@@ -79,6 +79,8 @@ void options_print_help(void)
         "                        given several times (default: the board's console on stdio)\n"
         "  --control unix:PATH   take commands: reset, power-cycle, power-cut-after N [FRACTION],\n"
         "                        power-off-after N [FRACTION], tear-seed N, usb plug|unplug,\n"
+        "                        chip-times typical|maximum, wear-out ADDRESS erase|program|none,\n"
+        "                        chip-status SR1 SR2 SR3,\n"
         "                        button down|up, stats, quit\n"
         "  --stlink PORT         an ST-LINK on this TCP port, as behind stlink-server (OpenOCD:\n"
         "                        st-link backend tcp PORT); 0: any port that is free\n"

@@ -7,6 +7,7 @@
 
 #include "sim/core.h"
 #include "sim/h750_flash.h"
+#include "sim/h750_quadspi.h"
 #include "sim/h750_unmodelled.h"
 #include "sim/loader.h"
 #include "sim/nor_chip.h"
@@ -144,6 +145,45 @@ void virtual_board_cut_power_after(struct virtual_board *board, uint64_t operati
 void virtual_board_seed_tears(struct virtual_board *board, uint64_t seed)
 {
     nor_chip_set_seed(board->chips[0], seed);
+}
+
+bool virtual_board_wear_out(struct virtual_board *board, uint32_t address, enum nor_fault fault,
+                            char *error, size_t error_size)
+{
+    unsigned count = board->chips[1] != NULL ? 2 : 1;
+    size_t size = nor_chip_size(board->chips[0]) * count;
+    uint32_t offset = address - QUADSPI_WINDOW;
+
+    if (address < QUADSPI_WINDOW || offset >= size) {
+        snprintf(error, error_size, "the chip is mapped at 0x%08X to 0x%08zX", QUADSPI_WINDOW,
+                 QUADSPI_WINDOW + size - 1);
+        return false;
+    }
+    // Of two chips the first holds the bytes at even addresses.
+    if (!nor_chip_wear_out(board->chips[offset % count], offset / count, fault)) {
+        snprintf(error, error_size, "no more bytes can be worn out");
+        return false;
+    }
+    return true;
+}
+
+bool virtual_board_preset_status(struct virtual_board *board, const uint8_t status[3], char *error,
+                                 size_t error_size)
+{
+    for (unsigned i = 0; i < 2 && board->chips[i] != NULL; i++) {
+        if (!nor_chip_preset_status(board->chips[i], status)) {
+            snprintf(error, error_size, "this chip has bits among these that nobody can change");
+            return false;
+        }
+    }
+    return true;
+}
+
+void virtual_board_set_chip_times(struct virtual_board *board, enum nor_timing timing)
+{
+    for (unsigned i = 0; i < 2 && board->chips[i] != NULL; i++) {
+        nor_chip_set_timing(board->chips[i], timing);
+    }
 }
 
 // --- Boot ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "sim/board.h"
 #include "sim/h750_peripherals.h"
 #include "sim/machine_build.h"
+#include "sim/nor_chip.h"
 
 struct core;
 struct usb_host;
@@ -46,6 +47,14 @@ void virtual_board_cut_power_after(struct virtual_board *board, uint64_t operati
 
 // Decides how operations look that the power cut.
 void virtual_board_seed_tears(struct virtual_board *board, uint64_t seed);
+
+// A byte of the mapped chips that no longer takes an erase or a program; status registers of all
+// chips as another tool left them; typical or maximum times. False: `error` holds a sentence.
+bool virtual_board_wear_out(struct virtual_board *board, uint32_t address, enum nor_fault fault,
+                            char *error, size_t error_size);
+bool virtual_board_preset_status(struct virtual_board *board, const uint8_t status[3], char *error,
+                                 size_t error_size);
+void virtual_board_set_chip_times(struct virtual_board *board, enum nor_timing timing);
 
 void virtual_board_press(struct virtual_board *board, bool down);
 void virtual_board_plug(struct virtual_board *board, bool plugged);

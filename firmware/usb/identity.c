@@ -1,4 +1,4 @@
-// The device descriptor and the strings of SPEC.md section 6.
+// The device descriptor and the strings of SPEC.md sections 6 and 14.
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/usb/identity.h"
@@ -23,9 +23,9 @@ static uint8_t device_descriptor[18] = {
 };
 // clang-format on
 
-static char product[TEXT_SIZE];
+static char manufacturer_text[TEXT_SIZE], product_text[TEXT_SIZE];
 static char serial[3 * 8 + 1];
-static const char *const strings[STRING_COUNT] = {"quadlane", product, serial};
+static const char *const strings[STRING_COUNT] = {manufacturer_text, product_text, serial};
 
 static const struct usb_device_description description = {
     .device = device_descriptor,
@@ -59,15 +59,23 @@ static uint16_t version_bcd(const char *version)
     return (uint16_t)((parts[0] / 10 << 12) | (parts[0] % 10 << 8) | parts[1] << 4 | parts[2]);
 }
 
-const struct usb_device_description *usb_identity(const char *board_name, const uint32_t uid[3])
+const struct usb_device_description *usb_identity(const char *board_name, const uint32_t uid[3],
+                                                  const char *manufacturer, const char *product)
 {
     uint16_t version = version_bcd(QUADLANE_VERSION);
     device_descriptor[12] = (uint8_t)version;
     device_descriptor[13] = (uint8_t)(version >> 8);
 
-    size_t length = text_add(product, 0, "quadlane bootloader (");
-    length = text_add(product, length, board_name);
-    (void)text_add(product, length, ")");
+    (void)text_add(manufacturer_text, 0, *manufacturer ? manufacturer : QL_MANUFACTURER_DEFAULT);
+    // By its product's name the tool knows a board.
+    if (*product) {
+        size_t length = text_add(product_text, 0, product);
+        (void)text_add(product_text, length, QL_PRODUCT_SUFFIX);
+    } else {
+        size_t length = text_add(product_text, 0, "quadlane bootloader (");
+        length = text_add(product_text, length, board_name);
+        (void)text_add(product_text, length, ")");
+    }
 
     for (unsigned digit = 0; digit < 24; ++digit) {
         serial[digit] = "0123456789ABCDEF"[uid[digit / 8] >> (28 - digit % 8 * 4) & 0xF];

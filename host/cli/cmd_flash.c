@@ -47,7 +47,7 @@ static void report(struct cli *cli, const struct ql_image *image,
                 result->reconnects, result->reconnects == 1 ? "" : "s");
 }
 
-static int start(struct cli *cli, const struct ql_image *image)
+int cli_flash_start(struct cli *cli, const struct ql_image *image)
 {
     const uint32_t address = image->extents[image->program].address;
     const struct ql_board *board = &cli->connection.board;
@@ -66,6 +66,17 @@ static int start(struct cli *cli, const struct ql_image *image)
     return 0;
 }
 
+int cli_flash_write(struct cli *cli, struct ql_image *image, const struct ql_flash_options *options)
+{
+    struct ql_flash_result outcome;
+    int result = ql_flash_check(&cli->connection.board.area, image, options, &cli->failure);
+    if (result == 0)
+        result = ql_flash(&cli->connection, image, options, &outcome, &cli->failure);
+    if (result == 0)
+        report(cli, image, &outcome);
+    return result;
+}
+
 static int flash_image(struct cli *cli, struct ql_image *image,
                        const struct ql_flash_options *options)
 {
@@ -75,14 +86,8 @@ static int flash_image(struct cli *cli, struct ql_image *image,
     if (result == 0)
         result = cli_connect(cli, true);
     if (result == 0)
-        result = ql_flash_check(&cli->connection.board.area, image, options, &cli->failure);
-    struct ql_flash_result outcome;
-    if (result == 0)
-        result = ql_flash(&cli->connection, image, options, &outcome, &cli->failure);
-    if (result != 0)
-        return result;
-    report(cli, image, &outcome);
-    return start(cli, image);
+        result = cli_flash_write(cli, image, options);
+    return result != 0 ? result : cli_flash_start(cli, image);
 }
 
 // An empty path: wait for a board and say which one it is.
@@ -106,13 +111,16 @@ static int run(struct cli *cli)
     int result = cli_parse_address_file(cli, &address, &has_address, &file);
     if (result == 0 && file[0] == '\0')
         return show_id(cli);
-    if (result == 0)
-        result = ql_image_load(&image, file, has_address ? &address : NULL, &cli->failure);
     if (result != 0)
         return result;
     const struct ql_flash_options options = {
         .name = file, .is_program = !cli_has(cli, CLI_DATA), .full = cli_has(cli, CLI_FULL)};
     cli_set(cli, "file", cli_text(file));
+    if (cli_has(cli, CLI_WATCH))
+        return cli_watch(cli, has_address ? &address : NULL, &options);
+    result = ql_image_load(&image, file, has_address ? &address : NULL, &cli->failure);
+    if (result != 0)
+        return result;
     set_extents(cli, &image);
     result = flash_image(cli, &image, &options);
     ql_image_free(&image);
@@ -134,9 +142,15 @@ const struct cli_verb cli_flash = {
         "vector table are checked. Ctrl-C stops in good order and says what the chip holds; the\n"
         "same command again finishes the work. A cable that comes back within 10 s does no harm.\n"
         "\n"
+        "With --watch it stays and waits: whenever the board restarts, and its bootloader is there "
+        "for\n"
+        "a moment, the file goes into the chip and the program starts; by whichever debugger or "
+        "button\n"
+        "it was restarted. A file that a build is just writing is waited for. Ctrl-C ends it.\n"
+        "\n"
         "With an empty path (\"\") it waits for a board and prints the board's id; nothing "
         "changes.",
-    .options = CLI_BOARD | CLI_FULL | CLI_NO_BOOT | CLI_DATA,
+    .options = CLI_BOARD | CLI_FULL | CLI_NO_BOOT | CLI_DATA | CLI_WATCH,
     .arguments_min = 1,
     .arguments_max = 2,
     .run = run,

@@ -53,6 +53,13 @@ void cli_say(const struct cli *cli, const char *format, ...)
     va_end(arguments);
 }
 
+void cli_print_failure(const struct ql_failure *failure)
+{
+    fprintf(stderr, "quadlane: %s\n", failure->sentence);
+    if (failure->hint[0] != '\0')
+        fprintf(stderr, "  help: %s\n", failure->hint);
+}
+
 void cli_set(struct cli *cli, const char *key, json_t *value)
 {
     json_object_set_new(cli->result, key, value);

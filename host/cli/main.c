@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct cli_verb *const cli_verbs[] = {&cli_flash, &cli_verify, &cli_read, &cli_erase,
-                                            &cli_boot,  &cli_info,   &cli_list, &cli_reset,
-                                            &cli_id,    &cli_keys,   NULL};
+const struct cli_verb *const cli_verbs[] = {
+    &cli_flash, &cli_verify, &cli_read,       &cli_erase, &cli_boot,
+    &cli_run,   &cli_info,   &cli_list,       &cli_reset, &cli_set_verb,
+    &cli_id,    &cli_keys,   &cli_gdb_server, &cli_ide,   NULL,
+};
 
 static volatile sig_atomic_t interrupted;
 
@@ -72,13 +74,6 @@ static void print_json(struct cli *cli, int result)
     json_decref(object);
 }
 
-static void print_failure(const struct ql_failure *failure)
-{
-    fprintf(stderr, "quadlane: %s\n", failure->sentence);
-    if (failure->hint[0] != '\0')
-        fprintf(stderr, "  help: %s\n", failure->hint);
-}
-
 static int run(struct cli *cli)
 {
     catch_signals();
@@ -108,12 +103,12 @@ int main(int count, char **words)
         if (cli_has(&cli, CLI_JSON))
             print_json(&cli, result);
         if (result != 0)
-            print_failure(&cli.failure);
+            cli_print_failure(&cli.failure);
     }
     json_decref(cli.result);
     if (fflush(stdout) != 0 && result == 0) {
         fprintf(stderr, "quadlane: the output cannot be written\n");
         result = -QL_FILE_UNWRITABLE;
     }
-    return -result;
+    return result != 0 && cli.exit_code != 0 ? cli.exit_code : -result;
 }

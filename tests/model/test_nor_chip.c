@@ -451,6 +451,54 @@ static void test_maximum_times(void **state)
     assert_int_equal(nor_chip_busy_until(chip) - machine_now_ns(machine), 3 * MS);
 }
 
+static void test_worn_bytes(void **state)
+{
+    (void)state;
+    assert_true(nor_chip_wear_out(chip, 0x1100, NOR_FAULT_ERASE));
+    assert_true(nor_chip_wear_out(chip, 0x2001, NOR_FAULT_PROGRAM));
+    memset(nor_chip_array(chip), 0x55, 0x4000);
+    for (uint32_t sector = 0x1000; sector <= 0x2000; sector += 0x1000) {
+        erase(0x20, sector);
+        machine_advance(machine, 45 * MS);
+    }
+    assert_int_equal(nor_chip_array(chip)[0x10FF], 0xFF);
+    assert_int_equal(nor_chip_array(chip)[0x1100], 0x00);
+    assert_int_equal(nor_chip_array(chip)[0x1101], 0xFF);
+    bare(0x06);
+    program_only(0x2000, "\1\2\3", 3);
+    machine_advance(machine, 1 * MS);
+    assert_memory_equal(nor_chip_array(chip) + 0x2000, "\1\xFF\3", 3);
+    assert_true(nor_chip_wear_out(chip, 0x1100, NOR_FAULT_NONE));
+    erase(0x20, 0x1000);
+    machine_advance(machine, 45 * MS);
+    assert_int_equal(nor_chip_array(chip)[0x1100], 0xFF);
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_true(nor_chip_wear_out(chip, 0x5000 + i, NOR_FAULT_ERASE));
+    }
+    assert_false(nor_chip_wear_out(chip, 0x6000, NOR_FAULT_ERASE));
+    assert_true(nor_chip_wear_out(chip, 0x5000, NOR_FAULT_PROGRAM));
+    expect_none();
+}
+
+static void test_preset_status(void **state)
+{
+    static const uint8_t protected[3] = {0x1C, 0x02, 0x60};
+    static const uint8_t without_qe[3] = {0x1C, 0x00, 0x60};
+    static const uint8_t busy[3] = {0x01, 0x02, 0x60};
+
+    (void)state;
+    assert_true(nor_chip_preset_status(chip, protected));
+    assert_int_equal(status(0x05), 0x1C);
+    nor_chip_power_off(chip);
+    nor_chip_power_on(chip);
+    machine_advance(machine, 5 * MS);
+    assert_int_equal(status(0x05), 0x1C);
+    assert_false(nor_chip_preset_status(chip, without_qe)); // fixed on the -IQ part
+    assert_false(nor_chip_preset_status(chip, busy));
+    assert_int_equal(status(0x05), 0x1C);
+    expect_none();
+}
+
 static void test_commands_while_busy(void **state)
 {
     uint8_t data[1];
@@ -1709,6 +1757,8 @@ static const struct CMUnitTest tests[] = {
     IQ(test_erase_sizes_and_times),
     IQ(test_chip_erase),
     IQ(test_maximum_times),
+    IQ(test_worn_bytes),
+    IQ(test_preset_status),
     IQ(test_commands_while_busy),
     IQ(test_write_too_early_after_power_up),
     IQ(test_read_commands),

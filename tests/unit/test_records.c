@@ -273,7 +273,7 @@ static void a_later_version_was_here(void **state)
         put_head(16, 1);
         put(17, SEALED, AT, 0x5000, 1);
         put(18, WRITING, AT + 0x10000, 0x1000, 2);
-        place(18)[8 + kind] = kind == 0 ? 2 : 5;
+        place(18)[8 + kind] = kind == 0 ? 2 : 6;
         put_crc(place(18));
         start();
         assert_int_equal(records.count, 0);
@@ -468,7 +468,7 @@ static void turn_over_at_every_slot(void **state)
             for (uint32_t i = 0; i < runs; i++)
                 put(0x7F1 + i, SEALED, AT + i * 0x10000, 0x8000, (uint8_t)(i + 1));
             if (used > runs)
-                memset(place(0x7F0 + used), 0x55, 256);
+                memset(place(0x7F0 + used), 0, 256);
             start();
             assert_int_equal(records.count, runs);
             assert_int_equal(write_one(WRITING, AT, 0x9000, 99), 0);

@@ -187,7 +187,7 @@ static int start(void **state)
 {
     (void)state;
     memset(&controller, 0, sizeof controller);
-    usb_device_start(usb_identity("h750_w25q128", uid));
+    usb_device_start(usb_identity("h750_w25q128", uid, "", ""));
     usb_device_plug(true);
     controller.events->reset();
     return 0;

@@ -12,9 +12,11 @@
 #include "core/server.h"
 #include "firmware/board.h"
 #include "firmware/chip/hash.h"
+#include "firmware/chip/image.h"
 #include "firmware/chip/interrupt.h"
 #include "firmware/chip/jump.h"
 #include "firmware/chip/panic.h"
+#include "firmware/chip/ram.h"
 #include "firmware/chip/random.h"
 #include "firmware/chip/reset.h"
 #include "firmware/chip/time.h"
@@ -79,6 +81,37 @@ static const struct sha256_service sha256 = {
     .finish = sha256_finish,
 };
 
+static void ram_service_write(void *context, uint32_t address, const uint8_t *bytes,
+                              uint32_t length)
+{
+    (void)context;
+    ram_store(address, bytes, length);
+}
+
+static const uint8_t *ram_service_bytes(void *context, uint32_t address)
+{
+    (void)context;
+    return ram_pointer(address);
+}
+
+// What of the microcontroller's RAM a host may load.
+static const struct ram_service *ram_service(void)
+{
+    static struct ram_area areas[RAM_RANGES];
+    static const struct ram_service service = {
+        .areas = areas,
+        .count = RAM_RANGES,
+        .write = ram_service_write,
+        .bytes = ram_service_bytes,
+    };
+    struct ram_range ranges[RAM_RANGES];
+    ram_ranges(ranges);
+    for (unsigned i = 0; i < RAM_RANGES; ++i) {
+        areas[i] = (struct ram_area){ranges[i].first, ranges[i].end};
+    }
+    return &service;
+}
+
 static void inputs_start(void)
 {
     if (board.button.present) {
@@ -109,24 +142,28 @@ static void server_start(void)
         .sha256 = &sha256,
         .policy = &lock_policy,
         .lock_memory = &lock_memory,
+        .ram = ram_service(),
         .ring = ring,
         .ring_size = sizeof ring,
     };
     server_init(&server, &config);
 }
 
-// The board as the program shall find it (SPEC.md section 8), then the program.
-static _Noreturn void program_start(uint32_t address)
+// The board as the program shall find it (SPEC.md section 8), then the program. One in RAM
+// (section 17) needs no chip.
+static _Noreturn void program_start(uint32_t address, bool in_ram)
 {
+    const bool mapped = nor.state != NOR_ABSENT || !in_ram;
     hash_stop();
+    ram_stop(in_ram);
     if (!clock_is_reset()) {
         // The chip is hidden while its clock changes and shown again at the clock that it keeps.
-        if (nor_unmap(&nor) != 0) {
+        if (mapped && nor_unmap(&nor) != 0) {
             reset_into_bootloader();
         }
         clock_reset();
     }
-    if (nor_map(&nor) != 0) {
+    if (mapped && nor_map(&nor) != 0) {
         reset_into_bootloader();
     }
     const struct qspi_pin *pins[] = {&board.qspi.clk,   &board.qspi.ncs,   &board.qspi.io[0],
@@ -145,6 +182,14 @@ static _Noreturn void program_start(uint32_t address)
     jump(address);
 }
 
+static void build_identify(void)
+{
+    facts.build_size = image_size();
+    hash_start();
+    hash_add(image_start(), facts.build_size);
+    hash_finish(facts.build_sha256);
+}
+
 static void usb_start(void)
 {
     clock_fast(&board.crystal);
@@ -152,7 +197,10 @@ static void usb_start(void)
     facts.quadspi_hz = qspi_clock_hz();
     facts.session = random_word();
     lock_identify(&server.lock); // while nothing else hashes
-    usb_device_start(usb_identity(board.name, facts.uid));
+    build_identify();
+    const struct settings *settings = server_settings(&server);
+    usb_device_start(
+        usb_identity(board.name, facts.uid, settings->manufacturer, settings->product));
 }
 
 static void usb_stop(void)
@@ -212,6 +260,17 @@ static unsigned led_flashes(bool panicked)
     }
 }
 
+static bool led_is_lit(bool panicked)
+{
+    enum ql_led setting = server_settings(&server)->led;
+    bool updating = update_is_open(&server.update);
+    unsigned flashes = led_flashes(panicked);
+    if (setting == QL_LED_DARK || (setting == QL_LED_WRONG && (updating || flashes == 0))) {
+        return false;
+    }
+    return indicator_is_lit(time_now_ms(), updating, flashes);
+}
+
 static void act(const struct server_action *action)
 {
     uint32_t since_ms = time_now_ms();
@@ -221,7 +280,9 @@ static void act(const struct server_action *action)
     usb_stop();
     switch (action->kind) {
     case SERVER_ACT_BOOT:
-        program_start(action->address);
+        program_start(action->address, false);
+    case SERVER_ACT_BOOT_RAM:
+        program_start(action->address, true);
     case SERVER_ACT_RESET_STAY:
         reset_into_bootloader();
     default:
@@ -255,15 +316,15 @@ static bool offer_step(struct offer *offer)
     }
     if (!offer->check_begun) {
         offer->check_begun = true;
-        offer->check = server_check_begin(&server, facts.boot_address);
+        offer->check = server_check_begin(&server, server_boot_address(&server));
         offer->check_done = offer->check.status != QL_STATUS_OK;
     } else if (!offer->check_done) {
-        offer->check_done = server_check_run(&server, facts.boot_address, &offer->check);
+        offer->check_done = server_check_run(&server, server_boot_address(&server), &offer->check);
     } else if (offer->check.status != QL_STATUS_OK) {
         offer_end(offer, QL_STAY_NOT_SEALED);
     } else if (state == BOOT_WINDOW_START) {
         usb_stop();
-        program_start(facts.boot_address);
+        program_start(server_boot_address(&server), false);
     }
     return offer->open && !offer->check_done;
 }
@@ -285,8 +346,7 @@ static _Noreturn void serve(bool offered)
         // VBUS line is not wired as its struct says must stay reachable.
         usb_device_plug(!offer.open || usb_power());
         bool more = serve_once();
-        led_set(
-            indicator_is_lit(time_now_ms(), update_is_open(&server.update), led_flashes(panicked)));
+        led_set(led_is_lit(panicked));
         struct server_action action = server_action(&server);
         if (action.kind != SERVER_ACT_NOT) {
             act(&action);
@@ -314,11 +374,11 @@ int main(void)
         .button_held = signal_read(&board.button),
         .chip_usable = chip_usable,
         .usb_power = usb_power(),
-        .program = server_start_check(&server, facts.boot_address, random_word()),
+        .program = server_start_check(&server, server_boot_address(&server), random_word()),
     };
     struct boot_decision decision = boot_decide(&boot_facts);
     if (decision.action == BOOT_START) {
-        program_start(facts.boot_address);
+        program_start(server_boot_address(&server), false);
     }
     facts.stay_reason = decision.reason;
     serve(decision.action == BOOT_OFFER);
