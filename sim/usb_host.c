@@ -52,6 +52,7 @@ static void disconnect(struct usb_host *host)
     control_cancel_all(host);
     host->hub = HUB_EMPTY;
     host->identified = false;
+    host->suspended = false;
     host->asleep = false;
     acm_gone(host);
     remote_gone(host);
@@ -199,10 +200,13 @@ static void suspend_timer_fire(void *context)
     }
 }
 
-void usb_host_suspend(struct usb_host *host, bool suspended)
+bool usb_host_suspend(struct usb_host *host, bool suspended)
 {
-    if (host->suspended == suspended || host->hub != HUB_TALKING) {
-        return;
+    if (host->hub != HUB_TALKING) {
+        return false;
+    }
+    if (host->suspended == suspended) {
+        return true;
     }
     host->suspended = suspended;
     if (suspended) {
@@ -215,6 +219,7 @@ void usb_host_suspend(struct usb_host *host, bool suspended)
         }
         event_arm_in(host->machine, &host->suspend_timer, RESUME_NS);
     }
+    return true;
 }
 
 void usb_host_remote_wakeup(struct usb_host *host)

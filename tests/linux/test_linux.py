@@ -55,7 +55,7 @@ class World:
     @classmethod
     def files(cls):
         return {harness.CONSOLE: "data/console.elf", harness.BLINK: "data/blink.elf",
-                cls.data: "data/data.bin", ROOT / "build/tests/linux/line_manners": "usr/bin/line_manners"}
+                cls.data: "data/data.bin", ROOT / "host/70-quadlane.rules": "etc/udev/rules.d/70-quadlane.rules", ROOT / "build/tests/linux/line_manners": "usr/bin/line_manners"}
 
 
 def port_there(limit_s=10):
@@ -128,6 +128,18 @@ def test_kernel():
     bad = kernel_says(r"(?i).*(?:device descriptor read|unable to enumerate|device not accepting|"
                       r"config \d+ (?:interface|has)|Zero length descriptor|urb failed|nonzero).*")
     check_equal(bad, [], "complaints of the kernel")
+
+
+def test_udev():
+    """the udev rules give the port to whoever sits at the computer and keep ModemManager off"""
+    World.guest.check("ln -sf /usr/bin/udevadm /tmp/systemd-udevd && mkdir -p /run && /tmp/systemd-udevd --daemon && "
+                      "udevadm control --ping && udevadm trigger --action=add && udevadm settle", 60)
+    for place in ("/dev/ttyACM0", "$(readlink -f /sys/class/tty/ttyACM0/device/..)"):
+        found = World.guest.check(f"udevadm info {place}")
+        for wanted in (r"E: ID_MM_DEVICE_IGNORE=1\n", r"E: (?:CURRENT_)?TAGS=.*:uaccess:"):
+            check(re.search(wanted, found), f"{wanted} is not in:\n{found}")
+    found = World.guest.check("udevadm info /dev/ttyS0")
+    check("uaccess" not in found and "ID_MM" not in found, f"other ports are under the rules, too:\n{found}")
 
 
 def test_list_and_info():
