@@ -312,7 +312,8 @@ static void begin_session(struct ql_gdb *gdb)
     gdb->running = gdb->in_rcmd = gdb->private_run = gdb->stop_cancels = false;
     gdb->point_count = 0;
     gdb->console_size = 0;
-    gdb->pristine = false;
+    gdb->pristine = gdb->by_probe = gdb->no_cable = false;
+    gdb->patience_ns = 0;
     gdb->entry = gdb->program = 0; // another may have been loaded meanwhile
     ql_gdb_forget_load(gdb);
 }

@@ -75,8 +75,7 @@ static void start_no_acknowledge(struct ql_gdb *gdb)
 
 // --- The memory map
 
-// The server's own map, whole; the text is the caller's. A null pointer: it has none.
-static char *server_map(struct ql_gdb *gdb)
+char *ql_gdb_server_map(struct ql_gdb *gdb)
 {
     struct ql_failure ignored;
     char *text = NULL;
@@ -110,7 +109,7 @@ static void send_map(struct ql_gdb *gdb, const char *range)
         return;
     }
     if (offset == 0 || gdb->map == NULL) {
-        char *own = server_map(gdb);
+        char *own = ql_gdb_server_map(gdb);
         free(gdb->map);
         gdb->map = ql_gdb_map_merge(own);
         gdb->map_size = gdb->map != NULL ? strlen(gdb->map) : 0;

@@ -57,6 +57,7 @@ struct ql_gdb {
     bool loading, server_loading;
     int result; // the code of the last failure of a load or restart that was not made good
 
+    uint64_t patience_ns; // with the server's answers; 0: the usual
     size_t reply_size;
     char reply[QL_RSP_PACKET_MAX + 1]; // the server's last answer to a private packet
 };
@@ -103,6 +104,12 @@ int ql_gdb_arrive(struct ql_gdb *gdb, uint32_t entry, bool asked, struct ql_fail
 // Reads the unique id, which is the serial number on USB.
 void ql_gdb_identify(struct ql_gdb *gdb);
 
+// --- gdb_probe.c: without USB, by OpenOCD's stmqspi. The chip is written, and the core set to the
+// program's first instruction.
+
+int ql_gdb_load_by_probe(struct ql_gdb *gdb, uint32_t program, struct ql_failure *failure);
+int ql_gdb_restart_by_probe(struct ql_gdb *gdb, struct ql_failure *failure);
+
 // --- gdb_load.c: `load` into the chip.
 
 // The packets vFlashErase, vFlashWrite, vFlashDone; answers the debugger.
@@ -122,6 +129,8 @@ void ql_gdb_own_command(struct ql_gdb *gdb, const char *arguments);
 
 // --- gdb_packets.c
 
+// The server's own memory map, whole; the text is the caller's. A null pointer: it has none.
+char *ql_gdb_server_map(struct ql_gdb *gdb);
 // Takes one packet from the debugger: handles it, or passes it on.
 void ql_gdb_take_packet(struct ql_gdb *gdb, char *data, size_t size);
 
