@@ -69,6 +69,16 @@ void ql_gdb_answer_failure(struct ql_gdb *gdb, const struct ql_failure *failure)
     ql_rsp_send(&gdb->debugger, escaped, size);
 }
 
+void ql_gdb_answer_lost(struct ql_gdb *gdb, const struct ql_failure *failure)
+{
+    if (gdb->running || gdb->in_rcmd)
+        ql_gdb_flush_console(gdb);
+    if (gdb->running)
+        ql_rsp_send_text(&gdb->debugger, "X09"); // nothing is left that could run
+    else
+        ql_gdb_answer_failure(gdb, failure);
+}
+
 static const char help[] =
     "monitor quadlane restart   reset, and stop at the program's first instruction\n"
     "monitor quadlane status    what is known about board and program\n"

@@ -243,6 +243,7 @@ static void take_done(struct ql_gdb *gdb)
         return;
     }
     gdb->result = 0;
+    gdb->ram_bytes = 0;
     ql_gdb_forget_load(gdb);
     ql_rsp_send_text(&gdb->debugger, "OK");
 }

@@ -32,6 +32,8 @@ struct ql_gdb {
 
     // Between GDB and the server.
     bool running;     // GDB waits for a stop
+    bool asked;       // GDB waits for an answer of the server's
+    bool orphaned;    // the server is gone; GDB is told at its next packet
     bool in_rcmd;     // GDB waits for a monitor command: console output may be sent
     bool private_run; // the target runs on our behalf
     struct ql_gdb_point points[QL_GDB_POINTS_MAX];
@@ -48,6 +50,7 @@ struct ql_gdb {
     bool no_cable;               // was not found the last time
     uint32_t program;            // address of the vector table of what was loaded, or 0
     uint32_t entry;              // of it, without the Thumb bit; 0: not known
+    uint32_t ram_bytes;          // written into memory since the last load or resume
     bool pristine;               // halted at the entry, and nothing happened since
     bool by_probe;               // the chip was written through the debugger: not sealed
 
@@ -124,6 +127,8 @@ void ql_gdb_tell_failure(struct ql_gdb *gdb, const struct ql_failure *failure);
 void ql_gdb_flush_console(struct ql_gdb *gdb);
 // Answers the debugger with an error and its sentence.
 void ql_gdb_answer_failure(struct ql_gdb *gdb, const struct ql_failure *failure);
+// Gives the debugger what it waits for, whatever that is: the console's text, and an error or stop.
+void ql_gdb_answer_lost(struct ql_gdb *gdb, const struct ql_failure *failure);
 // `monitor quadlane ...`; answers the debugger.
 void ql_gdb_own_command(struct ql_gdb *gdb, const char *arguments);
 
