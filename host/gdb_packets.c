@@ -209,11 +209,15 @@ static bool take_jlink_command(struct ql_gdb *gdb, const char *command)
     const enum ql_gdb_jlink_action action = ql_gdb_jlink_translate(command, text);
     if (action == QL_JLINK_PASS)
         return false;
+    gdb->pristine = gdb->pristine && is_harmless(command);
+    if (action == QL_JLINK_SEND && ql_gdb_monitor(gdb, text, true, &failure) == 0) {
+        ql_rsp_send(&gdb->debugger, gdb->reply, gdb->reply_size); // with what the command printed
+        return true;
+    }
     if (action == QL_JLINK_ANSWER)
         ql_gdb_tell(gdb, "%s", text);
-    else if (ql_gdb_monitor(gdb, text, true, &failure) != 0)
+    else
         ql_gdb_tell(gdb, "%s: %s", command, failure.sentence);
-    gdb->pristine = gdb->pristine && is_harmless(command);
     ql_rsp_send_text(&gdb->debugger, "OK");
     return true;
 }
