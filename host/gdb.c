@@ -21,6 +21,7 @@
 #define OWN_PORT_FIRST   42000U
 #define OWN_PORT_COUNT   8000U
 #define OWN_PORT_TRIES   50U
+#define FIRST_PACKET_MS  300
 #define CONNECT_LIMIT_MS 5000
 
 // --- Sockets
@@ -261,13 +262,12 @@ static void turn_away(int descriptor, const char *why)
     }
     ql_rsp_open(line, descriptor);
     struct pollfd wait = {.fd = descriptor, .events = POLLIN};
-    if (poll(&wait, 1, LOOK_MS) == 1 && ql_rsp_fill(line))
-        ql_rsp_next(line, &packet);
+    while (poll(&wait, 1, FIRST_PACKET_MS) == 1 && ql_rsp_fill(line) &&
+           ql_rsp_next(line, &packet) == QL_RSP_NONE) {
+    }
     snprintf(text, sizeof text, "E.quadlane: %s", why);
     ql_rsp_send_text(line, text);
-    shutdown(descriptor, SHUT_WR);
-    poll(&wait, 1, LOOK_MS); // its acknowledgement, so that the text is not lost by a reset
-    ql_rsp_close(line);
+    ql_rsp_part(line);
     free(line);
 }
 
@@ -343,7 +343,7 @@ static void take_debugger(struct ql_gdb *gdb)
 
 static void end_session(struct ql_gdb *gdb)
 {
-    ql_rsp_close(&gdb->debugger);
+    ql_rsp_part(&gdb->debugger);
     ql_rsp_close(&gdb->server);
     ql_gdb_forget_load(gdb);
 }
@@ -383,7 +383,8 @@ static void answer_orphan(struct ql_gdb *gdb, const struct ql_rsp_packet *packet
         strchr("cCsS", packet->data[0]) != NULL || strncmp(packet->data, "vCont;", 6) == 0;
     gdb->in_rcmd = strncmp(packet->data, "qRcmd,", 6) == 0;
     ql_gdb_answer_lost(gdb, &failure);
-    end_session(gdb);
+    if (gdb->running || gdb->in_rcmd) // the console has shown it
+        end_session(gdb);
 }
 
 // --- The loop

@@ -48,7 +48,7 @@ def verdict(board):
 
 
 def check_does_not_start(board):
-    check("can start" not in verdict(board).replace("cannot start", ""), "a half-written program would start")
+    check("cannot start" in verdict(board), "a half-written program would start")
 
 
 def test_server_missing():
@@ -85,7 +85,7 @@ def test_server_dies_at_start():
                  "127.0.0.1; remote_bitbang port 1", "-f", "target/stm32h7x.cfg"]
     process = run_tool("gdb-server", *arguments)
     check_equal(process.returncode, 71, process.stderr)
-    check("Connection refused" in process.stderr and "ended with exit code 1" in process.stderr, process.stderr)
+    check("remote_bitbang driver" in process.stderr and "ended with exit code 1" in process.stderr, process.stderr)
     check_equal(run_tool("gdb-server", "--exit-as-server", *arguments).returncode, 1, "the server's exit code")
 
 
@@ -146,7 +146,10 @@ def test_garbage():
                            "vFlashErase:", "vFlashWrite:90100000", "vFlashErase:8000000,20000", "qXfer:memory-map:read::",
                            "qXfer:memory-map:read::9,", "qXfer:memory-map:read::ffffffff,ffffffff", "qRcmd,", "qRcmd,zz",
                            "qRcmd," + "quadlane status x".encode().hex(), "vFlashDone", "Z0,90100000,2", "z0,90100000,2"):
-                remote.ask(packet)
+                remote.send(packet)
+                answer = remote.receive()
+                while answer.startswith("O") and answer != "OK":  # words for the console
+                    answer = remote.receive()
             remote.socket.sendall(b"$m0,4#00$$$-+-%x#00\x03")
             check_equal(len(remote.read(0x20000000, 64)), 64, "memory after bad packets")
         with socket.create_connection(("127.0.0.1", int(server.port))) as flood:
