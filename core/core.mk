@@ -3,7 +3,7 @@ CORE_SOURCES := core/boot.c core/lock.c core/nor.c core/nor_table.c core/ram_pro
                 core/server.c core/server_info.c core/server_settings.c core/settings.c core/sfdp.c \
                 core/update.c
 
-UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server \
+UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server settings \
                 boot lock ram_program)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
 # Tests make their own policies; this is the one of an image without an issuer.
