@@ -60,8 +60,6 @@ enum ql_code {
     QL_KEY_WAIT = 63,
     QL_KEYS_FILE = 64,
 
-    QL_WATCHED = 80,
-
     QL_SERVER_MISSING = 70,
     QL_SERVER_ENDED = 71,
     QL_SERVER_SILENT = 72,
@@ -70,6 +68,10 @@ enum ql_code {
     QL_NO_CABLE = 75,
     QL_FOREIGN_PROGRAM = 76,
     QL_NO_BOOTLOADER = 77,
+
+    QL_WATCHED = 80,
+    QL_BOARD_UNKNOWN = 81,
+    QL_SUPPORT_MISSING = 82,
 
     QL_INTERRUPTED = 130,
 };

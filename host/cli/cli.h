@@ -32,16 +32,17 @@ enum cli_option {
     CLI_SET = 1 << 13,
     CLI_DEFAULT = 1 << 14,
     CLI_PROGRAMS = 1 << 16,
+    CLI_ADAPTER = 1 << 19,
     CLI_KEYS = 1 << 20,
     CLI_ISSUER = 1 << 21,
     CLI_ALLOW = 1 << 22,
     CLI_GENERATION = 1 << 23,
     CLI_NOT_AFTER = 1 << 24,
-    CLI_GDB = 1 << 29, // all options of gdb-server
     CLI_WATCH = 1 << 25,
     CLI_BOARD_NAME = 1 << 26,
     CLI_FORCE = 1 << 27,
     CLI_FOLDER = 1 << 28,
+    CLI_GDB = 1 << 29, // all options of gdb-server
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
 #define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
@@ -62,7 +63,7 @@ struct cli_verb {
 // The options of gdb-server.
 struct cli_gdb {
     const char *listen, *connect, *server_port, *kind;
-    bool once, probe, internal_flash, exit_as_server;
+    bool once, probe, internal_flash, exit_as_server, as_jlink;
 };
 
 struct cli {
@@ -72,7 +73,7 @@ struct cli {
     const char *serial;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
-    const char *board_name, *folder;
+    const char *board_name, *folder, *adapter;
     uint64_t wait_ns;
     struct cli_gdb gdb;
     const char *arguments[CLI_ARGUMENTS_MAX];
@@ -81,6 +82,7 @@ struct cli {
     char **words;   // all arguments, however many; ends with a null pointer
 
     struct ql_failure failure;
+    int exit_code;  // not 0: instead of the failure's own code
     json_t *result; // what --json prints beside "ok" and "verb"
     struct progress progress;
     struct ql_observer observer;
@@ -89,7 +91,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server;
+    cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 

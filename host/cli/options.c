@@ -44,7 +44,13 @@ static const struct option_text options[] = {
     {CLI_GDB, "once", NULL, "end when the debugger leaves"},
     {CLI_GDB, "probe", NULL, "write the chip by OpenOCD's stmqspi, never over USB"},
     {CLI_GDB, "internal-flash", NULL, "let programs be loaded over the bootloader"},
+    {CLI_GDB, "as-jlink", NULL, "OpenOCD answers as J-Link's server would"},
     {CLI_GDB, "exit-as-server", NULL, "pass on the server's exit code when it ends by itself"},
+    {CLI_BOARD_NAME, "board", "NAME", "the board, as its file in debug/openocd is called"},
+    {CLI_ADAPTER, "adapter", "NAME",
+     "stlink (default), jlink, cmsis-dap, or virtual for quadlane-board"},
+    {CLI_FOLDER, "folder", "PATH", "the project's folder (default: the current one)"},
+    {CLI_FORCE, "force", NULL, "overwrite files that exist"},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
     {CLI_QUIET, "quiet", NULL, "print only errors"},
     {CLI_HELP, "help", NULL, "this page"},
@@ -193,6 +199,7 @@ static void take_gdb_option(struct cli_gdb *gdb, const char *name, const char *v
                 {"once", NULL, &gdb->once},
                 {"probe", NULL, &gdb->probe},
                 {"internal-flash", NULL, &gdb->internal_flash},
+                {"as-jlink", NULL, &gdb->as_jlink},
                 {"exit-as-server", NULL, &gdb->exit_as_server}};
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         if (strcmp(list[i].name, name) != 0)
@@ -227,6 +234,12 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         cli->generation = value;
     if (option->option == CLI_NOT_AFTER)
         cli->not_after = value;
+    if (option->option == CLI_BOARD_NAME)
+        cli->board_name = value;
+    if (option->option == CLI_ADAPTER)
+        cli->adapter = value;
+    if (option->option == CLI_FOLDER)
+        cli->folder = value;
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
 }
 

@@ -28,7 +28,7 @@ from harness import ROOT, TOOL, check, check_equal, check_tool, run_tests  # noq
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from fake_board import ABORT, BEGIN, BOOT, END, ERASE, FakeBoard, LockstepBoard, PtyBoard, WRITE  # noqa: E402
 
-VERBS = ["flash", "verify", "read", "erase", "boot", "run", "info", "list", "reset", "set", "id", "keys"]
+VERBS = ["flash", "verify", "read", "erase", "boot", "run", "info", "list", "reset", "set", "id", "keys", "ide"]
 PROGRAM = 0x90100000
 VECTORS = struct.pack("<II", 0x24080000, PROGRAM + 9)
 
