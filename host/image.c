@@ -169,6 +169,8 @@ static int find_program(struct ql_image *image, struct ql_failure *failure)
         const struct ql_extent *extent = &image->extents[i];
         if (extent->size >= 8 && word_at(extent, 4) == (image->entry | 1U)) {
             image->program = i;
+            if (extent->address < QL_MAPPED_BASE)
+                return 0; // RAM, where they may lie apart
             return join(image, i, holder, failure);
         }
     }
@@ -235,6 +237,14 @@ static int read_format(struct ql_image *image, const char *name, const uint8_t *
                         failure);
 }
 
+int ql_image_finish(struct ql_image *image, const char *name, struct ql_failure *failure)
+{
+    int result = sort_extents(image, name, failure);
+    if (result == 0)
+        result = join_neighbours(image, failure);
+    return result == 0 ? find_program(image, failure) : result;
+}
+
 int ql_image_parse(struct ql_image *image, const char *name, const uint8_t *bytes, size_t size,
                    const uint32_t *address, struct ql_failure *failure)
 {
@@ -247,11 +257,7 @@ int ql_image_parse(struct ql_image *image, const char *name, const uint8_t *byte
     image->format = tell_format(name, bytes, size);
     int result = read_format(image, name, bytes, size, address, failure);
     if (result == 0)
-        result = sort_extents(image, name, failure);
-    if (result == 0)
-        result = join_neighbours(image, failure);
-    if (result == 0)
-        result = find_program(image, failure);
+        result = ql_image_finish(image, name, failure);
     if (result != 0)
         ql_image_free(image);
     return result;

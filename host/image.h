@@ -50,6 +50,8 @@ const char *ql_format_name(enum ql_format format);
 // For the readers: appends a copy of the bytes (size >= 1) as an extent, unsorted.
 int ql_image_add(struct ql_image *image, const char *name, uint64_t address, const uint8_t *data,
                  size_t size, struct ql_failure *failure);
+// Sorts and joins what was appended, and finds the program, as after reading a file.
+int ql_image_finish(struct ql_image *image, const char *name, struct ql_failure *failure);
 int ql_elf_read(struct ql_image *image, const char *name, const uint8_t *bytes, size_t size,
                 struct ql_failure *failure);
 int ql_hex_read(struct ql_image *image, const char *name, const uint8_t *bytes, size_t size,
