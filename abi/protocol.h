@@ -1,5 +1,5 @@
 // The wire protocol's numbers: kinds, status codes, offsets and sizes. Written from SPEC.md
-// sections 1, 2, 3, 4, 6, 7, 13, 14 and 15; the meaning of each stands there.
+// sections 1, 2, 3, 4, 6, 7, 13, 14, 15 and 17; the meaning of each stands there.
 //
 // Offsets are those of a field in its payload (QL_BODY_: in the body); all integers are
 // little-endian and are read and written by abi/bytes.h.
@@ -51,6 +51,8 @@ enum ql_kind {
     QL_KIND_END = 0x11,
     QL_KIND_ABORT = 0x12,
     QL_KIND_SETTINGS = 0x13,
+    QL_KIND_RAM_WRITE = 0x14,
+    QL_KIND_RAM_RUN = 0x15,
     QL_KIND_ERASE = 0x40,
     QL_KIND_WRITE = 0x41,
     QL_KIND_PROGRESS = 0xC0,
@@ -84,6 +86,7 @@ enum {
     QL_CAPABILITY_SECTORS = 1 << 1,
     QL_CAPABILITY_HASH = 1 << 2,
     QL_CAPABILITY_RESET_STAY = 1 << 3,
+    QL_CAPABILITY_RAM = 1 << 4,
     QL_CAPABILITY_LOCKED = 1 << 8, // a state: set while no key has unlocked the board
 };
 
@@ -208,6 +211,7 @@ enum ql_status {
     QL_STATUS_CHANGED = 22,
     QL_STATUS_BAD_SETTING = 23,
     QL_STATUS_GENERATION = 24,
+    QL_STATUS_NO_RAM = 25,
     QL_STATUS_LOCKED = 30,
     QL_STATUS_BAD_KEY = 31,
     QL_STATUS_EXPIRED = 32,
@@ -390,6 +394,28 @@ enum {
 #define QL_MANUFACTURER_DEFAULT "quadlane"
 #define QL_PRODUCT_SUFFIX       " (quadlane)" // behind the owner's product
 
+// Section 17.
+enum {
+    QL_RAM_WRITE_ADDRESS = 0,
+    QL_RAM_WRITE_LENGTH = 4,
+    QL_RAM_WRITE_DATA = 8,
+    QL_RAM_WRITE_GRANULE = 8, // of address and length
+    QL_RAM_WRITE_LENGTH_MAX = 4096,
+
+    QL_RAM_RUN_ADDRESS = 0,
+    QL_RAM_RUN_COUNT = 4,
+    QL_RAM_RUN_SHA256 = 8,
+    QL_RAM_RUN_PIECES = QL_RAM_RUN_SHA256 + QL_SHA256_SIZE,
+    QL_RAM_PIECE_ADDRESS = 0,
+    QL_RAM_PIECE_LENGTH = 4,
+    QL_RAM_PIECE_SIZE = 8,
+    QL_RAM_PIECES_MAX = 8,
+    QL_RAM_RUN_SIZE = QL_RAM_RUN_PIECES + QL_RAM_PIECES_MAX * QL_RAM_PIECE_SIZE,
+};
+
+_Static_assert(QL_RAM_RUN_SIZE == 104, "SPEC.md section 17: RAM_RUN");
+_Static_assert(QL_RAM_WRITE_DATA + QL_RAM_WRITE_LENGTH_MAX <= QL_PAYLOAD_MAX,
+               "RAM_WRITE fits a payload");
 _Static_assert(QL_KEY_SIZE == 80 && QL_UNLOCK_SIZE == 84, "SPEC.md section 13: a key");
 _Static_assert(QL_BODY_MIN == 12 && QL_BODY_MAX == 4124, "SPEC.md section 1: size of a body");
 _Static_assert(QL_STREAM_DATA + QL_WRITE_LENGTH_MAX == QL_PAYLOAD_MAX, "a WRITE fills a payload");

@@ -9,7 +9,7 @@ enum {
     VECTORS_MIN_SIZE = 8, // the two words that every vector table has
 };
 
-static bool stack_is_in_ram(uint32_t stack)
+bool boot_stack_is_in_ram(uint32_t stack)
 {
     // First address and the one behind the last, RM0433 table 6: DTCM, AXI SRAM, D2 SRAM, SRAM4.
     static const struct {
@@ -34,7 +34,7 @@ struct outcome boot_check(uint32_t address, uint32_t stack, uint32_t entry, uint
         return (struct outcome){QL_STATUS_ALIGNMENT, address};
     if (stack == UINT32_MAX && entry == UINT32_MAX)
         return (struct outcome){QL_STATUS_BLANK, address};
-    if (!stack_is_in_ram(stack))
+    if (!boot_stack_is_in_ram(stack))
         return (struct outcome){QL_STATUS_BAD_STACK, stack};
     uint32_t first = entry - 1;
     if (entry % 2 == 0 || first < address + VECTORS_MIN_SIZE || first >= end)

@@ -19,6 +19,9 @@ struct outcome {
 // before `end`? OK, ALIGNMENT, BLANK, BAD_STACK or BAD_ENTRY.
 struct outcome boot_check(uint32_t address, uint32_t stack, uint32_t entry, uint32_t end);
 
+// Can an initial stack pointer be this one?
+bool boot_stack_is_in_ram(uint32_t stack);
+
 struct boot_facts {
     bool stay_requested; // backup register 31 held the request (main clears it)
     bool button_held;

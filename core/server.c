@@ -1,7 +1,8 @@
-// The protocol server. Written from SPEC.md sections 1 to 5, 13 and 14.
+// The protocol server. Written from SPEC.md sections 1 to 5, 13, 14 and 17.
 //
 // Requests are answered at once where that takes neither time nor the chip; the others (HASH,
-// SECTORS, READ, BOOT, RESET, END, SETTINGS) become the one job that server_run works on in slices.
+// SECTORS, READ, BOOT, RESET, END, SETTINGS, RAM_RUN) become the one job that server_run works on
+// in slices.
 //
 // SPDX-License-Identifier: MIT
 #include "core/server.h"
@@ -30,6 +31,7 @@ void server_init(struct server *server, const struct server_config *config)
     server->facts = config->facts;
     server->nor = config->nor;
     server->sha256 = config->sha256;
+    server->ram = config->ram;
     server->separate = true;
     ql_frame_decoder_init(&server->decoder);
     records_init(&server->records, config->nor);
@@ -251,6 +253,8 @@ static struct outcome job_check(const struct server *server, const struct server
         return outcome_ok;
     case QL_KIND_SETTINGS:
         return server_settings_check(server, request->payload, request->length, store);
+    case QL_KIND_RAM_RUN:
+        return server->ram ? outcome_ok : (struct outcome){QL_STATUS_NOT_ALLOWED, 0};
     default:
         if (first > QL_RESET_STAY)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_RESET_MODE};
@@ -294,6 +298,7 @@ static const struct service services[] = {
     {QL_KIND_ABORT, QL_ABORT_SIZE, abort_serve},
     {QL_KIND_UNLOCK, QL_UNLOCK_SIZE, unlock_serve},
     {QL_KIND_SETTINGS, QL_SETTINGS_SIZE, job_serve},
+    {QL_KIND_RAM_RUN, QL_RAM_RUN_SIZE, job_serve},
 };
 
 static void request_serve(struct server *server, const struct server_request *request)
@@ -347,9 +352,26 @@ static void request_take(struct server *server, const struct ql_frame *frame)
         server->waiting = request;
 }
 
+// Too long to be kept: when its answer would have no room the host has to send it again.
+static void ram_write_take(struct server *server, const struct ql_frame *frame)
+{
+    const struct server_request request = {.kind = frame->kind, .tag = frame->tag};
+    if (!answer_is_free(server))
+        return;
+    struct outcome outcome = lock_check_kind(&server->lock, frame->kind);
+    if (outcome.status == QL_STATUS_OK && !server->ram)
+        outcome = (struct outcome){QL_STATUS_NOT_ALLOWED, 0};
+    if (outcome.status == QL_STATUS_OK)
+        outcome = ram_write(server->ram, frame->payload, frame->length);
+    answer_put(server, &request, outcome, 0);
+}
+
 static void frame_take(struct server *server, const struct ql_frame *frame)
 {
-    if (frame->kind >= QL_KIND_REQUEST_FIRST && frame->kind <= QL_KIND_REQUEST_LAST) {
+    if (frame->kind == QL_KIND_RAM_WRITE) {
+        server->frames_taken++;
+        ram_write_take(server, frame);
+    } else if (frame->kind >= QL_KIND_REQUEST_FIRST && frame->kind <= QL_KIND_REQUEST_LAST) {
         server->frames_taken++;
         request_take(server, frame);
     } else if (frame->kind < QL_KIND_STREAM_FIRST || frame->kind > QL_KIND_STREAM_LAST) {
@@ -462,6 +484,25 @@ static void boot_run(struct server *server, uint32_t address)
     job_end(server, outcome, 0);
 }
 
+static void ram_run(struct server *server)
+{
+    struct ram_check *check = &server->ram_check;
+    struct outcome outcome = outcome_ok;
+    bool done;
+    if (!server->job_begun) {
+        server->job_begun = true;
+        outcome = ram_check_begin(check, server->ram, server->sha256, server->job.payload);
+        done = outcome.status != QL_STATUS_OK;
+    } else {
+        done = ram_check_run(check, UPDATE_SLICE, &outcome);
+    }
+    if (!done)
+        return;
+    if (outcome.status == QL_STATUS_OK)
+        server->action = (struct server_action){SERVER_ACT_BOOT_RAM, check->address};
+    job_end(server, outcome, 0);
+}
+
 static void reset_run(struct server *server, uint32_t mode)
 {
     enum server_action_kind kind = mode == QL_RESET_STAY ? SERVER_ACT_RESET_STAY : SERVER_ACT_RESET;
@@ -498,6 +539,10 @@ static bool job_run(struct server *server)
     uint32_t second = ql_load_u32(server->job.payload + 4);
     if (server->job.kind == QL_KIND_BOOT) {
         boot_run(server, first);
+        return server->job.kind != NEVER;
+    }
+    if (server->job.kind == QL_KIND_RAM_RUN) {
+        ram_run(server);
         return server->job.kind != NEVER;
     }
     if (server->job.kind == QL_KIND_RESET) {

@@ -25,6 +25,7 @@
 
 #include "abi/frame.h"
 #include "core/lock.h"
+#include "core/ram_program.h"
 #include "core/settings.h"
 #include "core/update.h"
 
@@ -53,6 +54,7 @@ struct server_config {
     const struct sha256_service *sha256;
     const struct lock_policy *policy; // null: nothing opens the board
     struct lock_memory *lock_memory;  // null: wrong keys are forgotten at a reset
+    const struct ram_service *ram;    // null: no programs in RAM
     // Ring for stream operations. HELLO's window is its size less QL_PAYLOAD_MAX, rounded down to
     // a multiple of 16: 135184 bytes (128 KiB + 4112) give a window of 128 KiB.
     uint8_t *ring;
@@ -62,6 +64,7 @@ struct server_config {
 enum server_action_kind {
     SERVER_ACT_NOT,
     SERVER_ACT_BOOT,       // start the program at `address`; it was checked
+    SERVER_ACT_BOOT_RAM,   // the same, in RAM
     SERVER_ACT_RESET,      // reset
     SERVER_ACT_RESET_STAY, // leave the stay request (SPEC.md section 9), then reset
 };
@@ -87,6 +90,7 @@ struct server {
     const struct server_facts *facts;
     struct nor *nor;
     const struct sha256_service *sha256;
+    const struct ram_service *ram;
     struct records records;
     struct lock lock;
     struct update update;
@@ -100,6 +104,7 @@ struct server {
     bool job_begun;
     uint32_t job_done;           // bytes or sectors
     struct seal_reading check;   // of a program, begun by server_check_begin
+    struct ram_check ram_check;  // of a RAM_RUN
     struct server_action action; // to be done when its answer has left
     // The next answer, and the frame on its way out.
     bool answer_ready;

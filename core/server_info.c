@@ -20,7 +20,7 @@ uint16_t server_hello_store(const struct server *server, uint8_t *content)
     ql_store_u32(content + QL_HELLO_WINDOW, server->update.window);
     ql_store_u32(content + QL_HELLO_CAPABILITIES,
                  QL_CAPABILITY_UPDATE | QL_CAPABILITY_SECTORS | QL_CAPABILITY_HASH |
-                     QL_CAPABILITY_RESET_STAY |
+                     QL_CAPABILITY_RESET_STAY | (server->ram ? QL_CAPABILITY_RAM : 0) |
                      (lock_state(&server->lock) == QL_LOCK_LOCKED ? QL_CAPABILITY_LOCKED : 0));
     ql_store_u32(content + QL_HELLO_SESSION, facts->session);
     for (unsigned i = 0; i < 3; i++)

@@ -4,6 +4,7 @@
 #include "host/area.h"
 
 #include "abi/bytes.h"
+#include "host/ram.h"
 
 #define WINDOW_END UINT32_C(0xA0000000) // the controller maps at most 256 MiB
 
@@ -30,6 +31,8 @@ static int fail_outside(const struct ql_area *area, const char *what, uint32_t a
                 "that is the microcontroller's internal flash; link the program for "
                 "0x%08X (the SDK's app.ld does)",
                 area->program_start);
+    else if (ql_ram_holds(address))
+        ql_hint(failure, "that is RAM: `quadlane run` loads programs there");
     else
         ql_hint(failure,
                 "programs lie at 0x%08X and above; of an ELF file the load addresses "

@@ -95,8 +95,11 @@ static const uint8_t smallest_sizes[] = {
     [QL_INFO_SFDP] = 2,
     [QL_INFO_CHIP_NAME] = 0,
     [QL_INFO_RUN] = QL_RUN_SIZE,
+    [QL_INFO_SETTINGS] = 0,
+    [QL_INFO_LAST_UPDATE] = QL_LAST_SIZE,
     [QL_INFO_BOARD_ID] = QL_BOARD_ID_SIZE,
     [QL_INFO_LOCK] = QL_LOCK_SIZE_OPEN,
+    [QL_INFO_BUILD] = QL_BUILD_SIZE,
 };
 
 static void take_run(struct ql_board *board, const uint8_t *value)
@@ -202,6 +205,15 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
     case QL_INFO_LOCK:
         take_lock(board, value, size);
         break;
+    case QL_INFO_LAST_UPDATE:
+        board->last_kind = value[QL_LAST_KIND];
+        board->last_address = ql_load_u32(value + QL_LAST_ADDRESS);
+        board->last_length = ql_load_u32(value + QL_LAST_LENGTH);
+        break;
+    case QL_INFO_BUILD:
+        board->build_size = ql_load_u32(value + QL_BUILD_LENGTH);
+        memcpy(board->build_sha256, value + QL_BUILD_SHA256, QL_SHA256_SIZE);
+        break;
     default:
         take_chip_item(board, tag, value, size);
         break;
@@ -212,6 +224,7 @@ bool ql_board_parse_info(struct ql_board *board, const uint8_t *items, size_t si
 {
     size_t at = 0;
     board->run_count = 0;
+    board->settings.size = 0;
     while (at + 2 <= size) {
         const uint8_t tag = items[at];
         const uint8_t length = items[at + 1];
@@ -222,6 +235,8 @@ bool ql_board_parse_info(struct ql_board *board, const uint8_t *items, size_t si
         if (tag == 0 || tag >= 32)
             continue;
         if (tag < sizeof smallest_sizes && length < smallest_sizes[tag])
+            return false;
+        if (tag == QL_INFO_SETTINGS && !ql_settings_take(&board->settings, value, length))
             return false;
         take_board_item(board, tag, value, length);
         board->items |= UINT32_C(1) << tag;

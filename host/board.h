@@ -8,6 +8,7 @@
 #include "host/key.h"
 #include "host/link.h"
 #include "host/plan.h"
+#include "host/settings.h"
 
 #define QL_SERIAL_SIZE 25 // 24 digits and the final zero
 #define QL_TEXT_SIZE   64
@@ -53,6 +54,11 @@ struct ql_board {
     uint8_t sfdp[2];
     struct ql_run runs[QL_RUNS_MAX];
     size_t run_count;
+    struct ql_settings settings;
+    uint8_t last_kind; // enum ql_last_kind; of the newest update that the records know
+    uint32_t last_address, last_length;
+    uint32_t build_size; // of the bootloader
+    uint8_t build_sha256[QL_SHA256_SIZE];
     uint8_t id_told[QL_BOARD_ID_SIZE]; // what the board itself says
     uint8_t lock_state;                // enum ql_lock_state
     uint32_t permissions;

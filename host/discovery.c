@@ -26,6 +26,16 @@ void ql_runtime_folder(char *path, size_t size)
         snprintf(path, size, "/tmp/quadlane-%u", (unsigned)getuid());
 }
 
+// How much of a product's name is the owner's (SPEC.md section 14); 0: it is none of those.
+static size_t owner_length(const char *product)
+{
+    const size_t length = strlen(product);
+    const size_t suffix = strlen(QL_PRODUCT_SUFFIX);
+    return length > suffix && strcmp(product + length - suffix, QL_PRODUCT_SUFFIX) == 0
+               ? length - suffix
+               : 0;
+}
+
 // 1209:0001 is shared by everybody who develops: the product's name decides.
 static bool is_ours(const struct sp_port *port)
 {
@@ -36,12 +46,18 @@ static bool is_ours(const struct sp_port *port)
         pid != QL_USB_PID)
         return false;
     const char *product = sp_get_port_usb_product(port);
-    return product != NULL && strncmp(product, PRODUCT, strlen(PRODUCT)) == 0;
+    return product != NULL &&
+           (strncmp(product, PRODUCT, strlen(PRODUCT)) == 0 || owner_length(product) > 0);
 }
 
-// The board's name stands in brackets behind the product's.
+// The board's name stands in brackets behind the product's; an owner's product is its name.
 static void copy_board_name(char name[QL_TEXT_SIZE], const char *product)
 {
+    const size_t owner = owner_length(product);
+    if (owner > 0) {
+        snprintf(name, QL_TEXT_SIZE, "%.*s", (int)owner, product);
+        return;
+    }
     const char *open = strchr(product, '(');
     snprintf(name, QL_TEXT_SIZE, "%s", open != NULL ? open + 1 : "");
     name[strcspn(name, ")")] = '\0';

@@ -49,14 +49,16 @@ enum ql_code {
     QL_BOARD_REFUSED = 50,
     QL_CHIP_FAILED = 51,
     QL_VERIFY = 52,
+    QL_SETTING_BAD = 53,
+    QL_SETTING_REFUSED = 54,
+    QL_NOT_FOR_RAM = 55,
+    QL_RAM_TAKEN = 56,
 
     QL_LOCKED = 60,
     QL_KEY_WRONG = 61,
     QL_KEY_EXPIRED = 62,
     QL_KEY_WAIT = 63,
     QL_KEYS_FILE = 64,
-
-    QL_WATCHED = 80,
 
     QL_SERVER_MISSING = 70,
     QL_SERVER_ENDED = 71,
@@ -66,6 +68,10 @@ enum ql_code {
     QL_NO_CABLE = 75,
     QL_FOREIGN_PROGRAM = 76,
     QL_NO_BOOTLOADER = 77,
+
+    QL_WATCHED = 80,
+    QL_BOARD_UNKNOWN = 81,
+    QL_SUPPORT_MISSING = 82,
 
     QL_INTERRUPTED = 130,
 };

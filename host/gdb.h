@@ -32,6 +32,7 @@ struct ql_gdb_options {
     uint64_t usb_wait_ns;    // how long to wait for the bootloader on USB
     bool once;               // end when the debugger leaves
     bool probe_only;         // never look for USB
+    bool as_jlink;           // the debugger speaks to J-Link's server, but OpenOCD is there
     bool internal_flash;     // pass on what is loaded into the internal flash
 };
 

@@ -3,6 +3,7 @@
 // Written from GDB's manual, appendix "GDB Remote Serial Protocol".
 //
 // SPDX-License-Identifier: MIT
+#include "host/gdb_jlink.h"
 #include "host/gdb_session.h"
 
 #include <ctype.h>
@@ -152,7 +153,7 @@ static bool is_reset_to_halt(const struct ql_gdb *gdb, const char *command)
 {
     if (strcmp(command, "reset halt") == 0 || strcmp(command, "reset init") == 0)
         return true;
-    if (!gdb->kind->bare_reset_halts || !begins(command, "reset"))
+    if (!(gdb->kind->bare_reset_halts || gdb->options.as_jlink) || !begins(command, "reset"))
         return false;
     const char *rest = command + strlen("reset");
     return *rest == '\0' || (rest[0] == ' ' && isdigit((unsigned char)rest[1]));
@@ -191,6 +192,26 @@ static void restart(struct ql_gdb *gdb)
         answer_error(gdb, &failure);
 }
 
+// J-Link's own commands, for a server that does not know them. Whatever comes of it, the answer is
+// no error: GDB would end the launch. False: it is none of them.
+static bool take_jlink_command(struct ql_gdb *gdb, const char *command)
+{
+    char text[QL_JLINK_TEXT];
+    struct ql_failure failure;
+    if (!gdb->options.as_jlink || !gdb->kind->is_openocd)
+        return false;
+    const enum ql_gdb_jlink_action action = ql_gdb_jlink_translate(command, text);
+    if (action == QL_JLINK_PASS)
+        return false;
+    if (action == QL_JLINK_ANSWER)
+        ql_gdb_tell(gdb, "%s", text);
+    else if (ql_gdb_monitor(gdb, text, true, &failure) != 0)
+        ql_gdb_tell(gdb, "%s: %s", command, failure.sentence);
+    gdb->pristine = gdb->pristine && is_harmless(command);
+    ql_rsp_send_text(&gdb->debugger, "OK");
+    return true;
+}
+
 static void monitor(struct ql_gdb *gdb, const char *data, size_t size)
 {
     char command[256];
@@ -202,6 +223,8 @@ static void monitor(struct ql_gdb *gdb, const char *data, size_t size)
     ql_gdb_flush_console(gdb);
     if (begins(command, "quadlane") && (command[8] == '\0' || command[8] == ' ')) {
         ql_gdb_own_command(gdb, command + 8);
+        gdb->in_rcmd = false;
+    } else if (take_jlink_command(gdb, command)) {
         gdb->in_rcmd = false;
     } else if (is_reset_to_halt(gdb, command)) {
         restart(gdb);

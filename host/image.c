@@ -169,6 +169,8 @@ static int find_program(struct ql_image *image, struct ql_failure *failure)
         const struct ql_extent *extent = &image->extents[i];
         if (extent->size >= 8 && word_at(extent, 4) == (image->entry | 1U)) {
             image->program = i;
+            if (extent->address < QL_MAPPED_BASE)
+                return 0; // RAM, where they may lie apart
             return join(image, i, holder, failure);
         }
     }

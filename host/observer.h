@@ -15,6 +15,7 @@ enum ql_phase {
     QL_PHASE_WRITING,      // erasing and writing
     QL_PHASE_VERIFYING,    // the board reads back; total is 0, it ends by itself
     QL_PHASE_READING,
+    QL_PHASE_LOADING, // into RAM
     QL_PHASES,
 };
 

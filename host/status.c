@@ -87,6 +87,19 @@ static const struct status_text texts[] = {
                            "the program at 0x%08X was changed after it had been verified",
                            "flash it again; if nobody changed it on purpose (with a debugger, "
                            "say), the chip is losing data"},
+    [QL_STATUS_BAD_SETTING] = {"bad-setting", QL_SETTING_REFUSED,
+                               "the bootloader does not know this setting, or not with this value "
+                               "(setting %u)",
+                               "update the bootloader"},
+    [QL_STATUS_GENERATION] = {"generation", QL_SETTING_REFUSED,
+                              "the lowest generation only rises, and at most to that of the key in "
+                              "use; the nearest that it can be is %u",
+                              "`quadlane info` shows the board's; a key of a higher generation "
+                              "permits more"},
+    [QL_STATUS_NO_RAM] = {"no-ram", QL_RAM_TAKEN,
+                          "0x%08X is not free: the bootloader itself uses that RAM",
+                          "let the program's start-up fill that memory (AT> AXI SRAM in the linker "
+                          "script), or link it for AXI SRAM, 0x24000000"},
     [QL_STATUS_LOCKED] = {"locked", QL_LOCKED,
                           "the board does not permit it to the key it was shown, or was shown none "
                           "(missing permissions: 0x%08X)",

@@ -10,6 +10,10 @@
 #
 # Variables, to be set before the include:
 #   PROGRAM, SOURCES   as above
+#   APP_NAME           the program's name in its header, as `quadlane list --programs` shows it, at most 32
+#                      characters of ASCII (PROGRAM)
+#   APP_VERSION        the program's version, the same with at most 24 (none)
+#   CONFIRM            1: the program promises to call ql_confirm() at each start, once it runs well
 #   INCLUDES           directories for #include
 #   DEFINES            NAME or NAME=VALUE, for the preprocessor
 #   CFLAGS, CXXFLAGS, LDFLAGS, LDLIBS   added behind the SDK's own flags
@@ -27,6 +31,9 @@
 #   STABLE_LAYOUT      1: what has not changed stays where it was at the last link, so that flashing
 #                      after a small edit writes few sectors (the default, if there is a python3;
 #                      not with -flto); 0: the layout depends on the sources alone
+#   PLACE              chip (default), or ram: a program for `quadlane run`, in AXI SRAM
+#   RAM_IMAGE_SIZE     with PLACE=ram: bytes of AXI SRAM for code and constants (262144, a multiple of
+#                      4096); variables and heap get the rest of its 512 KiB
 #   ARM                the compiler's prefix (arm-none-eabi-)
 #   V                  1: show the commands
 #
@@ -43,7 +50,19 @@ BUILD            ?= build
 OPTIMIZE         ?= -O2
 BOARD            ?= h750_w25q128
 NEWLIB           ?= nano
+PLACE            ?= chip
+RAM_IMAGE_SIZE   ?= 262144
+ifeq ($(PLACE),ram)
+override PROGRAM_ADDRESS  := 0x24000000
+override PROGRAM_AREA_END := 0x24000000+$(RAM_IMAGE_SIZE)
+override STABLE_LAYOUT    := 0
+else ifneq ($(PLACE),chip)
+$(error PLACE is "$(PLACE)": it can be chip or ram)
+endif
 PROGRAM_ADDRESS  ?= 0x90100000
+APP_NAME         ?= $(PROGRAM)
+APP_VERSION      ?=
+CONFIRM          ?= 0
 STACK_SIZE       ?= 16384
 PYTHON           ?= python3
 STABLE_LAYOUT    ?= $(if $(shell command -v $(PYTHON) 2>/dev/null),1,0)
@@ -66,6 +85,13 @@ ifeq ($(filter nano full,$(NEWLIB)),)
 $(error NEWLIB is "$(NEWLIB)": it can be nano or full)
 endif
 
+ifneq ($(findstring ",$(APP_NAME)$(APP_VERSION))$(findstring ',$(APP_NAME)$(APP_VERSION))$(findstring \,$(APP_NAME)$(APP_VERSION)),)
+$(error APP_NAME and APP_VERSION are plain text, without quotes and backslashes)
+endif
+ifeq ($(filter 0 1,$(CONFIRM)),)
+$(error CONFIRM is "$(CONFIRM)": it can be 0 or 1)
+endif
+
 # __FILE__ does not tell where the program was built: the same sources give the same .bin. What the
 # debugger reads keeps the full paths.
 QL_CPU    := -mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard
@@ -79,7 +105,7 @@ QL_STRICT := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
 # One archive: what a program does not use, or brings itself, is not linked.
 QL_SDK_SOURCES := bootloader cache clock fault interrupts led startup syscalls system ticks uart
 QL_SDK_OBJECTS := $(QL_SDK_SOURCES:%=$(BUILD)/quadlane/%.o)
-QL_VECTORS     := $(BUILD)/quadlane/vectors.o
+QL_VECTORS     := $(BUILD)/quadlane/vectors.o $(BUILD)/quadlane/header.o
 QL_OBJECTS     := $(addprefix $(BUILD)/program/,$(addsuffix .o,$(basename $(SOURCES))))
 
 # With the stable layout strings and constants are not merged over functions and files: the linker
@@ -89,10 +115,12 @@ QL_COMPILED := $(if $(filter 1,$(STABLE_LAYOUT)),$(ARM)objcopy \
                --set-section-flags '.rodata*.str1.*=$(QL_UNMERGED)' \
                --set-section-flags '.rodata*.cst*=$(QL_UNMERGED)',:)
 
+QL_COMMA   := ,
 QL_LDFLAGS := $(QL_CPU) $(OPTIMIZE) $(QL_NANO) -nostartfiles -static \
               -Wl,--defsym=ql_set_program_address=$(PROGRAM_ADDRESS) \
               -Wl,--defsym=ql_set_program_area_end=$(PROGRAM_AREA_END) \
               -Wl,--defsym=ql_set_stack_size=$(STACK_SIZE) \
+              $(if $(filter ram,$(PLACE)),-Wl$(QL_COMMA)--defsym=ql_set_axi_start=$(PROGRAM_AREA_END)) \
               -Wl,--gc-sections -Wl,--no-warn-rwx-segments
 
 QL_QUIET := $(if $(V),,@)
@@ -108,6 +136,15 @@ ifneq ($(file <$(BUILD)/settings),$(QL_SETTINGS))
 $(shell mkdir -p $(BUILD))
 $(file >$(BUILD)/settings,$(QL_SETTINGS))
 endif
+
+# Those of the header are apart: a new version compiles nothing else.
+QL_HEADER := -DQL_APP_NAME='"$(strip $(APP_NAME))"' -DQL_APP_VERSION='"$(strip $(APP_VERSION))"' \
+             -DQL_APP_CONFIRMS=$(CONFIRM)
+ifneq ($(file <$(BUILD)/settings-header),$(QL_HEADER))
+$(file >$(BUILD)/settings-header,$(QL_HEADER))
+endif
+$(BUILD)/quadlane/header.o: private QL_CPP += $(QL_HEADER)
+$(BUILD)/quadlane/header.o: $(BUILD)/settings-header
 
 $(BUILD)/program/%.o: %.c $(BUILD)/settings
 	@mkdir -p $(@D)

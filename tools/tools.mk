@@ -57,3 +57,5 @@ PREFIX ?= /usr/local
 install: $(BUILD)/quadlane $(BUILD)/quadlane-board
 	install -D -m 755 $(BUILD)/quadlane $(DESTDIR)$(PREFIX)/bin/quadlane
 	install -D -m 755 $(BUILD)/quadlane-board $(DESTDIR)$(PREFIX)/bin/quadlane-board
+	cd debug && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/quadlane/debug/{} \;
+	chmod 755 $(DESTDIR)$(PREFIX)/share/quadlane/debug/*.sh

@@ -7,6 +7,8 @@
 #include "firmware/chip/barrier.h"
 #include "firmware/chip/registers.h"
 
+#define LINE_SIZE 32u
+
 void cache_invalidate(void)
 {
     barrier_data();
@@ -24,6 +26,15 @@ void cache_invalidate(void)
     }
     // The DSB also keeps a store from overtaking the invalidation (ES0392, core erratum).
     barrier_instruction();
+}
+
+void cache_clean(uint32_t address, uint32_t length)
+{
+    barrier_data();
+    for (uint32_t line = address & ~(LINE_SIZE - 1); line < address + length; line += LINE_SIZE) {
+        SCB_DCCMVAC = line;
+    }
+    barrier_data();
 }
 
 void cache_enable(void)

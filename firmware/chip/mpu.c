@@ -78,6 +78,13 @@ void mpu_window_close(void)
     barrier_instruction();
 }
 
+void mpu_null_open(void)
+{
+    barrier_data();
+    region_off(REGION_NULL);
+    barrier_instruction();
+}
+
 void mpu_hand_over(void)
 {
     for (uint32_t region = REGION_WINDOW_OPEN + 1; region < REGION_COUNT; ++region) {

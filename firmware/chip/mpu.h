@@ -14,6 +14,9 @@ void mpu_start(void);
 void mpu_window_open(uint32_t size);
 void mpu_window_close(void);
 
+// Gives up the trap for null pointers: ITCM can be used like other memory.
+void mpu_null_open(void);
+
 // Leaves only the regions that a started program shall find (SPEC.md section 8): the closed window
 // and the open one.
 void mpu_hand_over(void);

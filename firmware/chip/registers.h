@@ -94,9 +94,12 @@
 #define RCC_AHB1ENR           REGISTER(RCC_BASE + 0x0D8)
 #define RCC_AHB1ENR_USB2OTGEN (0x1u << 27)
 
-#define RCC_AHB2ENR        REGISTER(RCC_BASE + 0x0DC)
-#define RCC_AHB2ENR_HASHEN (0x1u << 5)
-#define RCC_AHB2ENR_RNGEN  (0x1u << 6)
+#define RCC_AHB2ENR         REGISTER(RCC_BASE + 0x0DC)
+#define RCC_AHB2ENR_HASHEN  (0x1u << 5)
+#define RCC_AHB2ENR_RNGEN   (0x1u << 6)
+#define RCC_AHB2ENR_SRAM1EN (0x1u << 29)
+#define RCC_AHB2ENR_SRAM2EN (0x1u << 30)
+#define RCC_AHB2ENR_SRAM3EN (0x1u << 31)
 
 #define RCC_AHB4ENR REGISTER(RCC_BASE + 0x0E0)
 
@@ -431,6 +434,7 @@
 #define SCB_DCISW                REGISTER(SCB_BASE + 0x260)
 #define SCB_DCISW_SET            (0x1FFu << 5)
 #define SCB_DCISW_WAY            (0x3u << 30)
+#define SCB_DCCMVAC              REGISTER(SCB_BASE + 0x268)
 
 #define MPU_BASE 0xE000ED90u
 

@@ -7,6 +7,7 @@
 #include "host/cli/progress.h"
 #include "host/connection.h"
 #include "host/flash.h"
+#include "host/programs.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -28,16 +29,20 @@ enum cli_option {
     CLI_QUIET = 1 << 10,
     CLI_HELP = 1 << 11,
     CLI_VERSION = 1 << 12,
+    CLI_SET = 1 << 13,
+    CLI_DEFAULT = 1 << 14,
+    CLI_PROGRAMS = 1 << 16,
+    CLI_ADAPTER = 1 << 19,
     CLI_KEYS = 1 << 20,
     CLI_ISSUER = 1 << 21,
     CLI_ALLOW = 1 << 22,
     CLI_GENERATION = 1 << 23,
     CLI_NOT_AFTER = 1 << 24,
-    CLI_GDB = 1 << 29, // all options of gdb-server
     CLI_WATCH = 1 << 25,
     CLI_BOARD_NAME = 1 << 26,
     CLI_FORCE = 1 << 27,
     CLI_FOLDER = 1 << 28,
+    CLI_GDB = 1 << 29, // all options of gdb-server
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
 #define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
@@ -58,7 +63,7 @@ struct cli_verb {
 // The options of gdb-server.
 struct cli_gdb {
     const char *listen, *connect, *server_port, *kind;
-    bool once, probe, internal_flash, exit_as_server;
+    bool once, probe, internal_flash, exit_as_server, as_jlink;
 };
 
 struct cli {
@@ -68,14 +73,16 @@ struct cli {
     const char *serial;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
-    const char *board_name, *folder;
+    const char *board_name, *folder, *adapter;
     uint64_t wait_ns;
     struct cli_gdb gdb;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
-    char **words; // all arguments, however many; ends with a null pointer
+    bool needs_key; // although the verb works locked in other ways
+    char **words;   // all arguments, however many; ends with a null pointer
 
     struct ql_failure failure;
+    int exit_code;  // not 0: instead of the failure's own code
     json_t *result; // what --json prints beside "ok" and "verb"
     struct progress progress;
     struct ql_observer observer;
@@ -84,7 +91,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_reset, cli_id, cli_keys, cli_gdb_server;
+    cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
@@ -116,6 +123,20 @@ int cli_unlock(struct cli *cli);
 bool cli_may_read(const struct cli *cli);
 // Both of these; with `need_chip` a board without a usable chip is a failure.
 int cli_connect(struct cli *cli, bool need_chip);
+
+// Changes settings, then asks the board again what it is.
+int cli_change_settings(struct cli *cli, const uint8_t *items, size_t size);
+// May the board start this address by itself? Without --force there must be a program.
+int cli_check_boot_address(struct cli *cli, uint32_t address);
+
+// Parts of what several verbs show, as JSON. `only` may be a null pointer: all settings.
+json_t *cli_settings_json(const struct ql_board *board, const struct ql_setting_type *only);
+json_t *cli_program_json(const struct ql_program *program);
+// "console 1.2", or "-".
+const char *cli_program_name(const struct ql_program *program);
+// info's part about the flash chip, for people and for --json.
+void cli_print_chip(const struct cli *cli, const struct ql_board *board);
+void cli_set_chip(struct cli *cli, const struct ql_board *board);
 
 // Writes the image into the connected board's chip and tells how it went; then starts it, unless
 // told not to.

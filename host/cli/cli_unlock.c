@@ -39,6 +39,11 @@ static int check_date(struct cli *cli, const struct ql_key *key, const char *pat
     return -QL_KEY_EXPIRED;
 }
 
+static bool works_locked(const struct cli *cli)
+{
+    return cli->verb->works_locked && !cli->needs_key;
+}
+
 static int unlock(struct cli *cli)
 {
     struct ql_connection *connection = &cli->connection;
@@ -50,8 +55,8 @@ static int unlock(struct cli *cli)
     if (result == 0)
         result = check_date(cli, &key, path);
     if (result == 0)
-        result = ql_board_unlock(&connection->link, &connection->board, &key,
-                                 !cli->verb->works_locked, &cli->failure);
+        result = ql_board_unlock(&connection->link, &connection->board, &key, !works_locked(cli),
+                                 &cli->failure);
     if (result != 0)
         return result;
     connection->has_key = true;
@@ -70,7 +75,7 @@ int cli_unlock(struct cli *cli)
     // What works without a key works with a wrong one.
     const bool line = result == -QL_BOARD_LOST || result == -QL_BOARD_SILENT ||
                       result == -QL_BOARD_NONSENSE || result == -QL_INTERRUPTED;
-    return cli->verb->works_locked && !line ? 0 : result;
+    return works_locked(cli) && !line ? 0 : result;
 }
 
 bool cli_may_read(const struct cli *cli)

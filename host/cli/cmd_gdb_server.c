@@ -104,6 +104,25 @@ static int serve(struct cli *cli, const struct ql_gdb_options *options)
     return result;
 }
 
+// What JLinkGDBServerCLExe would end with: the negative codes that Eclipse has sentences for.
+static int jlink_code(int result)
+{
+    switch (-result) {
+    case QL_OK:
+    case QL_INTERRUPTED:
+        return 0;
+    case QL_LISTEN_BUSY:
+        return -2 & 0xFF;
+    case QL_SERVER_ENDED:
+    case QL_SERVER_SILENT:
+        return -3 & 0xFF;
+    case QL_USAGE:
+        return -5 & 0xFF;
+    default:
+        return -1 & 0xFF;
+    }
+}
+
 static int run(struct cli *cli)
 {
     const struct cli_gdb *wish = &cli->gdb;
@@ -116,10 +135,14 @@ static int run(struct cli *cli)
                                                cli_has(cli, CLI_WAIT) ? cli->wait_ns : USB_WAIT_NS,
                                            .once = wish->once,
                                            .probe_only = wish->probe,
+                                           .as_jlink = wish->as_jlink,
                                            .internal_flash = wish->internal_flash};
-    const int result = check_arguments(cli);
+    int result = check_arguments(cli);
     signal(SIGPIPE, SIG_IGN);
-    return result == 0 ? serve(cli, &options) : result;
+    if (result == 0)
+        result = serve(cli, &options);
+    cli->exit_code = wish->as_jlink ? jlink_code(result) : 0;
+    return result;
 }
 
 const struct cli_verb cli_gdb_server = {

@@ -26,6 +26,12 @@ static const char *reset_cause_name(uint32_t value)
     return "none";
 }
 
+// One die for all of these.
+static const char *device_name(uint32_t idcode)
+{
+    return (idcode & 0xFFF) == 0x450 ? "STM32H742/743/750/753" : "unknown";
+}
+
 static const char *revision_name(uint32_t idcode)
 {
     switch (idcode >> 16) {
@@ -52,8 +58,9 @@ static const char *protection_text(uint8_t byte)
 static void print_microcontroller(const struct cli *cli, const struct ql_board *board)
 {
     if (ql_board_has(board, QL_INFO_IDCODE))
-        cli_say(cli, "microcontroller   device %03X revision %s (IDCODE %08X)\n",
-                board->idcode & 0xFFF, revision_name(board->idcode), board->idcode);
+        cli_say(cli, "microcontroller   %s, device %03X revision %s (IDCODE %08X)\n",
+                device_name(board->idcode), board->idcode & 0xFFF, revision_name(board->idcode),
+                board->idcode);
     if (ql_board_has(board, QL_INFO_CLOCKS))
         cli_say(cli, "clocks            CPU %.4g MHz, QUADSPI %.4g MHz\n", board->cpu_hz / 1e6,
                 board->quadspi_hz / 1e6);
@@ -62,33 +69,6 @@ static void print_microcontroller(const struct cli *cli, const struct ql_board *
                 board->reset_cause);
     if (ql_board_has(board, QL_INFO_READ_PROTECTION))
         cli_say(cli, "read protection   %s\n", protection_text(board->read_protection));
-}
-
-static void print_chip(const struct cli *cli, const struct ql_board *board)
-{
-    cli_say(cli, "flash chip        %s%s", board->chip_name, board->chip_name[0] ? ", " : "");
-    if (board->chip_size > 0)
-        cli_say(cli, "%s, ", cli_size(board->chip_size));
-    cli_say(cli, "JEDEC id %02X %02X %02X", board->jedec_id >> 16, board->jedec_id >> 8 & 0xFF,
-            board->jedec_id & 0xFF);
-    if (ql_board_has(board, QL_INFO_SFDP) && board->sfdp[0] != 0xFF)
-        cli_say(cli, ", SFDP %u.%u", board->sfdp[0], board->sfdp[1]);
-    cli_say(cli, "\n");
-    if (ql_board_has(board, QL_INFO_STATUS_REGISTERS))
-        cli_say(cli, "  status          SR1 %02X, SR2 %02X, SR3 %02X\n", board->status_registers[0],
-                board->status_registers[1], board->status_registers[2]);
-    if (board->geometry.erase_count > 0) {
-        cli_say(cli, "  typical times   erase");
-        for (size_t i = 0; i < board->geometry.erase_count; i++)
-            cli_say(cli, " %s %u ms,", cli_size(board->geometry.erase[i].size),
-                    board->geometry.erase[i].typical_ms);
-        cli_say(cli, " page of %u bytes %u us\n", board->geometry.page_size,
-                board->geometry.page_typical_us);
-    }
-    if (ql_board_has(board, QL_INFO_PROGRAM_AREA))
-        cli_say(cli, "  for programs    0x%08X..0x%08X (%s)\n", board->area.program_start,
-                board->area.program_end - 1,
-                cli_size(board->area.program_end - board->area.program_start));
 }
 
 static void format_verdict(const struct ql_board *board, struct ql_failure *verdict)
@@ -125,16 +105,47 @@ static void format_digest(const struct ql_run *run, char text[2 * QL_RUN_DIGEST_
         snprintf(text + 2 * i, 3, "%02x", run->digest[i]);
 }
 
-static void print_runs(const struct cli *cli, const struct ql_board *board)
+// What is asked for beside INFO.
+struct more {
+    struct ql_update_progress progress; // of the last update since the board's start
+    struct ql_program programs[QL_PROGRAMS_MAX];
+    size_t program_count;
+};
+
+static int ask_more(struct cli *cli, struct more *more)
+{
+    const struct ql_board *board = &cli->connection.board;
+    struct ql_link *link = &cli->connection.link;
+    const int result = ql_board_status(link, &more->progress, &cli->failure);
+    const bool open =
+        more->progress.state == QL_UPDATE_OPEN || more->progress.state == QL_UPDATE_VERIFYING;
+    if (result != 0 || open || board->chip_size == 0)
+        return result;
+    return ql_board_programs(link, board, false, more->programs, &more->program_count,
+                             &cli->failure);
+}
+
+static const char *program_name(const struct more *more, uint32_t address)
+{
+    for (size_t i = 0; i < more->program_count; i++) {
+        if (more->programs[i].address == address && more->programs[i].has_header)
+            return cli_program_name(&more->programs[i]);
+    }
+    return NULL;
+}
+
+static void print_runs(const struct cli *cli, const struct ql_board *board, const struct more *more)
 {
     for (size_t i = 0; i < board->run_count; i++) {
         const struct ql_run *run = &board->runs[i];
         char digest[2 * QL_RUN_DIGEST_SIZE + 1];
         format_digest(run, digest);
-        cli_say(cli, "%s0x%08X..0x%08X %s %s, SHA-256 %s...\n",
+        const char *name = program_name(more, run->address);
+        cli_say(cli, "%s0x%08X..0x%08X %s %s%s%s, SHA-256 %s...\n",
                 i == 0 ? "known             " : "                  ", run->address,
                 run->address + (run->length - 1), run_state_name(run->state),
-                run->is_program ? "program" : "data", digest);
+                run->is_program ? "program" : "data", name != NULL ? " " : "",
+                name != NULL ? name : "", digest);
     }
 }
 
@@ -150,6 +161,78 @@ static json_t *runs(const struct ql_board *board)
                             "length", (json_int_t)run->length, "state", run_state_name(run->state),
                             "program", run->is_program, "sha256_begin", digest));
     }
+    return list;
+}
+
+// What the last update came to: one since the board's start tells more than its record.
+static const char *last_outcome(const struct ql_board *board, const struct more *more)
+{
+    static const char *const states[] = {[QL_UPDATE_OPEN] = "under way",
+                                         [QL_UPDATE_VERIFYING] = "under way",
+                                         [QL_UPDATE_COMPLETE] = "complete",
+                                         [QL_UPDATE_FAILED] = "failed",
+                                         [QL_UPDATE_CLOSED] = "unfinished"};
+    if (more->progress.id != 0 && more->progress.state < sizeof states / sizeof states[0] &&
+        states[more->progress.state] != NULL)
+        return states[more->progress.state];
+    if (!ql_board_has(board, QL_INFO_LAST_UPDATE))
+        return NULL;
+    return board->last_kind == QL_LAST_UNFINISHED ? "unfinished" : "complete";
+}
+
+static void print_last_update(struct cli *cli, const struct ql_board *board,
+                              const struct more *more)
+{
+    const char *outcome = last_outcome(board, more);
+    const bool failed = more->progress.state == QL_UPDATE_FAILED;
+    struct ql_failure failure = {0};
+    if (failed)
+        ql_fail_status(&failure, "", more->progress.status, more->progress.detail);
+    cli_say(cli, "last update       %s%s", outcome != NULL ? outcome : "none that is known",
+            failure.sentence);
+    if (outcome != NULL && ql_board_has(board, QL_INFO_LAST_UPDATE))
+        cli_say(cli, "; newest record: %s at 0x%08X", cli_size(board->last_length),
+                board->last_address);
+    cli_say(cli, "\n");
+    cli_set(cli, "last_update",
+            json_pack("{s:o, s:o}", "outcome", outcome != NULL ? json_string(outcome) : json_null(),
+                      "status",
+                      failed ? json_string(ql_status_name(more->progress.status)) : json_null()));
+}
+
+static void print_settings(const struct cli *cli, const struct ql_board *board)
+{
+    size_t count = 0;
+    for (const struct ql_setting_type *type = ql_setting_types; type->name != NULL; type++) {
+        const uint8_t *item = ql_settings_item(&board->settings, (uint8_t)type->tag);
+        char text[QL_SETTING_TEXT];
+        if (item == NULL)
+            continue;
+        ql_setting_format(type, item, text);
+        cli_say(cli, "%s%s %s", count++ == 0 ? "settings          " : ", ", type->name, text);
+    }
+    cli_say(cli, count == 0 ? "settings          all as by default\n" : "\n");
+}
+
+static void print_bootloader(struct cli *cli, const struct ql_board *board)
+{
+    char build[2 * QL_SHA256_SIZE + 1] = "";
+    for (size_t i = 0; i < QL_SHA256_SIZE && ql_board_has(board, QL_INFO_BUILD); i++)
+        snprintf(build + 2 * i, 3, "%02x", board->build_sha256[i]);
+    cli_say(cli, "bootloader        %s, protocol %u", board->bootloader, board->protocol);
+    if (build[0] != '\0') {
+        cli_say(cli, ", build %.16s (%u bytes)", build, board->build_size);
+        cli_set(cli, "build",
+                json_pack("{s:s, s:I}", "sha256", build, "size", (json_int_t)board->build_size));
+    }
+    cli_say(cli, "\n");
+}
+
+static json_t *programs(const struct more *more)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < more->program_count; i++)
+        json_array_append_new(list, cli_program_json(&more->programs[i]));
     return list;
 }
 
@@ -186,37 +269,7 @@ static void print_lock(struct cli *cli, const struct ql_board *board)
                 cli_permissions(board->permissions), issuer, board->generation);
 }
 
-static json_t *erase_types(const struct ql_geometry *geometry)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < geometry->erase_count; i++)
-        json_array_append_new(list,
-                              json_pack("{s:I, s:I}", "size", (json_int_t)geometry->erase[i].size,
-                                        "typical_ms", (json_int_t)geometry->erase[i].typical_ms));
-    return list;
-}
-
-static void set_chip(struct cli *cli, const struct ql_board *board)
-{
-    json_t *chip = json_object();
-    json_object_set_new(chip, "name", json_string(board->chip_name));
-    json_object_set_new(chip, "jedec_id", json_integer(board->jedec_id));
-    json_object_set_new(chip, "size", json_integer(board->chip_size));
-    json_object_set_new(chip, "base", json_integer(board->area.chip_start));
-    json_object_set_new(chip, "program_start", json_integer(board->area.program_start));
-    json_object_set_new(chip, "program_end", json_integer(board->area.program_end));
-    json_object_set_new(chip, "status_registers",
-                        json_pack("[i, i, i]", board->status_registers[0],
-                                  board->status_registers[1], board->status_registers[2]));
-    json_object_set_new(chip, "erase_types", erase_types(&board->geometry));
-    json_object_set_new(chip, "page_size", json_integer(board->geometry.page_size));
-    json_object_set_new(chip, "page_typical_us", json_integer(board->geometry.page_typical_us));
-    if (ql_board_has(board, QL_INFO_SFDP) && board->sfdp[0] != 0xFF)
-        json_object_set_new(chip, "sfdp", json_pack("[i, i]", board->sfdp[0], board->sfdp[1]));
-    cli_set(cli, "chip", chip);
-}
-
-static void set_all(struct cli *cli, const struct ql_board *board)
+static void set_all(struct cli *cli, const struct ql_board *board, const struct more *more)
 {
     cli_set(cli, "protocol", json_integer(board->protocol));
     cli_set(cli, "session", json_integer(board->session));
@@ -237,27 +290,34 @@ static void set_all(struct cli *cli, const struct ql_board *board)
                       "can_start", board->verdict == QL_STATUS_OK, "verdict",
                       ql_status_name(board->verdict), "detail", (json_int_t)board->verdict_detail));
     cli_set(cli, "runs", runs(board));
-    set_chip(cli, board);
+    cli_set(cli, "programs", programs(more));
+    cli_set(cli, "settings", cli_settings_json(board, NULL));
+    cli_set_chip(cli, board);
 }
 
 static int run(struct cli *cli)
 {
     const struct ql_board *board = &cli->connection.board;
-    const int result = cli_connect(cli, false);
+    struct more more = {0};
+    int result = cli_connect(cli, false);
+    if (result == 0 && cli_may_read(cli))
+        result = ask_more(cli, &more);
     if (result != 0)
         return result;
     progress_finish(&cli->progress);
     if (cli_may_read(cli))
-        set_all(cli, board);
+        set_all(cli, board, &more);
     cli_say(cli, "board             %s at %s\n", board->name, cli->connection.port);
     cli_say(cli, "serial number     %s\n", board->serial);
-    cli_say(cli, "bootloader        %s, protocol %u\n", board->bootloader, board->protocol);
+    print_bootloader(cli, board);
     print_lock(cli, board);
     if (!cli_may_read(cli))
         return 0;
     print_program(cli, board);
-    print_runs(cli, board);
-    print_chip(cli, board);
+    print_runs(cli, board, &more);
+    print_last_update(cli, board, &more);
+    print_settings(cli, board);
+    cli_print_chip(cli, board);
     print_microcontroller(cli, board);
     cli_say(cli, "line              %u frames taken, %u damaged\n", board->frames_taken,
             board->frames_damaged);

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct cli_verb *const cli_verbs[] = {&cli_flash, &cli_verify, &cli_read,       &cli_erase,
-                                            &cli_boot,  &cli_info,   &cli_list,       &cli_reset,
-                                            &cli_id,    &cli_keys,   &cli_gdb_server, NULL};
+const struct cli_verb *const cli_verbs[] = {
+    &cli_flash, &cli_verify, &cli_read,       &cli_erase, &cli_boot,
+    &cli_run,   &cli_info,   &cli_list,       &cli_reset, &cli_set_verb,
+    &cli_id,    &cli_keys,   &cli_gdb_server, &cli_ide,   NULL,
+};
 
 static volatile sig_atomic_t interrupted;
 
@@ -108,5 +110,5 @@ int main(int count, char **words)
         fprintf(stderr, "quadlane: the output cannot be written\n");
         result = -QL_FILE_UNWRITABLE;
     }
-    return -result;
+    return result != 0 && cli.exit_code != 0 ? cli.exit_code : -result;
 }

@@ -26,6 +26,10 @@ static const struct option_text options[] = {
     {CLI_DATA, "data", NULL, "the file is no program: no vector table, nothing to start"},
     {CLI_ALL, "all", NULL, "the whole area that programs may use"},
     {CLI_YES, "yes", NULL, "do not ask"},
+    {CLI_SET, "set", NULL, "from now on the board starts this address by itself"},
+    {CLI_DEFAULT, "default", NULL, "back to the default"},
+    {CLI_FORCE, "force", NULL, "do it against the advice of the tool"},
+    {CLI_PROGRAMS, "programs", NULL, "the programs in the chip of one board"},
     {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader"},
     {CLI_KEYS, "keys", "FILE", "the keys file, for locked boards (default: keys.json)"},
     {CLI_ISSUER, "issuer", "FILE", "NAME.key, which signs keys; for check NAME.pub will do"},
@@ -40,7 +44,13 @@ static const struct option_text options[] = {
     {CLI_GDB, "once", NULL, "end when the debugger leaves"},
     {CLI_GDB, "probe", NULL, "write the chip by OpenOCD's stmqspi, never over USB"},
     {CLI_GDB, "internal-flash", NULL, "let programs be loaded over the bootloader"},
+    {CLI_GDB, "as-jlink", NULL, "OpenOCD answers as J-Link's server would"},
     {CLI_GDB, "exit-as-server", NULL, "pass on the server's exit code when it ends by itself"},
+    {CLI_BOARD_NAME, "board", "NAME", "the board, as its file in debug/openocd is called"},
+    {CLI_ADAPTER, "adapter", "NAME",
+     "stlink (default), jlink, cmsis-dap, or virtual for quadlane-board"},
+    {CLI_FOLDER, "folder", "PATH", "the project's folder (default: the current one)"},
+    {CLI_FORCE, "force", NULL, "overwrite files that exist"},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
     {CLI_QUIET, "quiet", NULL, "print only errors"},
     {CLI_HELP, "help", NULL, "this page"},
@@ -189,6 +199,7 @@ static void take_gdb_option(struct cli_gdb *gdb, const char *name, const char *v
                 {"once", NULL, &gdb->once},
                 {"probe", NULL, &gdb->probe},
                 {"internal-flash", NULL, &gdb->internal_flash},
+                {"as-jlink", NULL, &gdb->as_jlink},
                 {"exit-as-server", NULL, &gdb->exit_as_server}};
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         if (strcmp(list[i].name, name) != 0)
@@ -223,6 +234,12 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         cli->generation = value;
     if (option->option == CLI_NOT_AFTER)
         cli->not_after = value;
+    if (option->option == CLI_BOARD_NAME)
+        cli->board_name = value;
+    if (option->option == CLI_ADAPTER)
+        cli->adapter = value;
+    if (option->option == CLI_FOLDER)
+        cli->folder = value;
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
 }
 
@@ -275,6 +292,18 @@ static int take_arguments(struct cli *cli, int count, char **words)
     return 0;
 }
 
+static int fail_without_verb(struct cli *cli)
+{
+    char names[256] = "";
+    for (size_t i = 0; cli_verbs[i] != NULL; i++) {
+        const size_t length = strlen(names);
+        const char *before = i == 0 ? "" : cli_verbs[i + 1] != NULL ? ", " : " or ";
+        snprintf(names + length, sizeof names - length, "%s%s", before, cli_verbs[i]->name);
+    }
+    ql_fail(&cli->failure, QL_USAGE, "it needs a verb: %s", names);
+    return fail_usage(cli);
+}
+
 int cli_parse(struct cli *cli, int count, char **words)
 {
     cli->wait_ns = WAIT_DEFAULT_NS;
@@ -299,10 +328,7 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (result != 0 || cli_has(cli, CLI_HELP) || cli_has(cli, CLI_VERSION))
         return result;
     if (cli->verb == NULL) {
-        ql_fail(&cli->failure, QL_USAGE,
-                "it needs a verb: flash, verify, read, erase, boot, info, "
-                "list, reset, id, keys or gdb-server");
-        return fail_usage(cli);
+        return fail_without_verb(cli);
     }
     return take_arguments(cli, count - optind, words + optind);
 }

@@ -23,6 +23,7 @@ static const char *const phase_names[QL_PHASES] = {
     [QL_PHASE_WAITING] = "waiting",     [QL_PHASE_RECONNECTING] = "waiting",
     [QL_PHASE_COMPARING] = "comparing", [QL_PHASE_WRITING] = "writing",
     [QL_PHASE_VERIFYING] = "verifying", [QL_PHASE_READING] = "reading",
+    [QL_PHASE_LOADING] = "loading",
 };
 
 void progress_init(struct progress *progress, bool quiet)

@@ -1,11 +1,15 @@
 # Guest programs of the system tests. Each is linked to run from the chip; `state` also to run from the
-# internal flash, where it finds the world as a reset leaves it, and `crash` from RAM.
+# internal flash, where it finds the world as a reset leaves it, and from each RAM; `crash` from RAM.
 GUESTS      := $(patsubst tests/board/guests/%.c,%,$(wildcard tests/board/guests/*.c))
 GUEST_FILES := $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.elf) \
-               $(addprefix $(BUILD)/arm/tests/board/guests/,state-flash.elf crash-ram.elf)
+               $(addprefix $(BUILD)/arm/tests/board/guests/,state-flash.elf state-itcm.elf state-d2.elf \
+                 state-sram4.elf crash-ram.elf)
 
 $(BUILD)/arm/tests/board/guests/%-flash.elf: GUEST_ADDRESS := 0x08000000
 $(BUILD)/arm/tests/board/guests/%-ram.elf: GUEST_ADDRESS := 0x24000000
+$(BUILD)/arm/tests/board/guests/%-itcm.elf: GUEST_ADDRESS := 0x00000000
+$(BUILD)/arm/tests/board/guests/%-d2.elf: GUEST_ADDRESS := 0x30000000
+$(BUILD)/arm/tests/board/guests/%-sram4.elf: GUEST_ADDRESS := 0x38000000
 $(BUILD)/arm/tests/board/guests/%.elf: GUEST_ADDRESS := 0x90100000
 
 GUEST_LINK = $(ARM)gcc $(ARM_CPU) -nostdlib -nostartfiles -Wl,--defsym=GUEST_ADDRESS=$(GUEST_ADDRESS) \
@@ -15,6 +19,15 @@ $(BUILD)/arm/tests/board/guests/%-flash.elf: $(BUILD)/arm/tests/board/guests/%.o
 	$(GUEST_LINK)
 
 $(BUILD)/arm/tests/board/guests/%-ram.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
+	$(GUEST_LINK)
+
+$(BUILD)/arm/tests/board/guests/%-itcm.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
+	$(GUEST_LINK)
+
+$(BUILD)/arm/tests/board/guests/%-d2.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
+	$(GUEST_LINK)
+
+$(BUILD)/arm/tests/board/guests/%-sram4.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
 	$(GUEST_LINK)
 
 $(BUILD)/arm/tests/board/guests/%.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld

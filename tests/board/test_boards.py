@@ -11,7 +11,7 @@ import re
 import subprocess
 
 import harness
-from harness import GUESTS, PROGRAM_ADDRESS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests
+from harness import GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests
 
 BASE = 0x90000000
 ASLEEP = GUESTS / "asleep.elf"
@@ -24,7 +24,7 @@ PAGES = ROOT / "docs/boards"
 def twins():
     """Name and text of each virtual board."""
     said = subprocess.run([harness.BOARD, "--list-boards"], capture_output=True, text=True, check=True, timeout=10)
-    return dict(line.split(None, 1) for line in said.stdout.splitlines())
+    return dict(line.split(": ", 1) for line in said.stdout.splitlines())
 
 
 def image(name):
@@ -34,11 +34,11 @@ def image(name):
 def flash_and_restart(name):
     with Board("--board", name, bootloader=image(name)) as board:
         found = json_of(board.tool("info", "--json"))
-        check_equal(found["board"], name, "the name that the bootloader tells")
+        check_equal(found["board"]["name"], name, "the name that the bootloader tells")
         check_tool(board.tool("flash", "--no-boot", ASLEEP))
         check_tool(board.tool("verify", ASLEEP))
         # Old data with one sector changed, up to the end of what programs may use.
-        end = found["programs_end"]
+        end = found["chip"]["program_end"]
         data = bytearray(random.Random(name).randbytes(40_000))
         file = board.folder / "data.bin"
         address = end - 40_960
@@ -64,11 +64,11 @@ def reserved_end(name):
     """What the board reserves at the chip's end cannot be written."""
     with Board("--board", name, bootloader=image(name)) as board:
         found = json_of(board.tool("info", "--json"))
-        if found["programs_end"] == BASE + found["chip_size"]:
+        if found["chip"]["program_end"] == BASE + found["chip"]["size"]:
             return
         file = board.folder / "data.bin"
         file.write_bytes(b"x" * 100)
-        check_tool(board.tool("flash", "--data", f"{found['programs_end']:#x}", file), 30)
+        check_tool(board.tool("flash", "--data", f"{found['chip']['program_end']:#x}", file), 30)
 
 
 def test_twins():
@@ -88,7 +88,6 @@ def test_pages():
         source = (ROOT / f"sim/boards/{name}.c").read_text()
         for port, number in re.findall(r"{'([A-K])', (\d+)}", source):
             check(f"P{port}{number}" in page, f"docs/boards/{name}.md does not say P{port}{number}")
-        check(page in (PAGES / f"{name}.md").read_text(), name)
     listed = (PAGES / "README.md").read_text()
     for name in BOARDS:
         check(f"({name}.md)" in listed, f"docs/boards/README.md does not list {name}")

@@ -195,7 +195,9 @@ def test_locked_without_a_key():
         before = nor.read_bytes()
         image_file = board.folder / "program.bin"
         image_file.write_bytes(PROGRAM)
-        for arguments in (["flash", image_file], ["verify", image_file], ["erase", "--all", "--yes"],
+        ram_file = board.folder / "ram.bin"
+        ram_file.write_bytes(struct.pack("<II", 0x24080000, 0x24000009) + b"\xfe\xe7" * 8)
+        for arguments in (["flash", image_file], ["run", ram_file], ["verify", image_file], ["erase", "--all", "--yes"],
                           ["read", "0x90100000", "16", board.folder / "x"]):
             refused = board.tool(*arguments)
             check_tool(refused, EXIT_LOCKED, [issuer, board_id(UIDS[0]), "send this board id to the vendor: "])
@@ -353,6 +355,13 @@ def test_permissions():
         grant(board.keys, board_id(UIDS[0]), "vendor", "--allow", "write")
         check_tool(board.tool("reset", "--bootloader"), 0)
         check_tool(board.tool("flash", file, "--no-boot", "--keys", board.keys), 0, "verified")
+        # A program in RAM can do anything, so that it needs everything.
+        ram_file = board.folder / "ram.bin"
+        ram_file.write_bytes(struct.pack("<II", 0x24080000, 0x24000009) + b"\xfe\xe7" * 8)
+        check_tool(board.tool("run", ram_file, "--keys", board.keys), EXIT_LOCKED, "missing permissions: 0x")
+        grant(board.keys, board_id(UIDS[0]))
+        check_tool(board.tool("reset", "--bootloader"), 0)
+        check_tool(board.tool("run", ram_file, "--keys", board.keys), 0, "started")
 
 
 def test_issuer_files():

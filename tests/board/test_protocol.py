@@ -98,7 +98,7 @@ def test_hello():
     """HELLO: versions, capabilities, unique id; the session changes at each start"""
     with talk("--uid", "00112233445566778899AABB") as (board, peer):
         version, payload, window, capabilities, session, uid = peer.hello()
-        check_equal((version, capabilities), (1, 0x0F), "version, capabilities")
+        check_equal((version, capabilities), (1, 0x1F), "version, capabilities")
         check(1040 <= payload <= 4112 and window >= 4 * payload, f"payload {payload}, window {window}")
         check_equal(uid.hex(), "00112233445566778899aabb", "unique id")
         check_equal(peer.hello()[4], session, "session of the same start")
@@ -156,7 +156,7 @@ def test_lengths():
 def test_kinds():
     """unknown requests are answered, unknown stream operations, answers and events are counted as damaged"""
     with talk() as (_, peer):
-        known = {*protocol.REQUESTS, protocol.SETTINGS}
+        known = {*protocol.REQUESTS, protocol.SETTINGS, protocol.RAM_WRITE}
         for kind in range(1, 0x40):
             if kind not in known:
                 payload = NOISE[:kind]
@@ -485,7 +485,7 @@ def test_busy():
     with talk(content=[(PROGRAM, program())]) as (_, peer):
         peer.begin(bytes(4096), number=0x77)
         for kind, words in [(READ, (BASE, 16)), (HASH, (BASE, 16)), (SECTORS, (BASE, 1)), (BOOT, (0, 0)),
-                            (RESET, (0, 0)), (RESET, (1, 0))]:
+                            (RESET, (0, 0)), (RESET, (1, 0)), (protocol.RAM_RUN, (0,) * 26)]:
             words = words[:protocol.REQUESTS[kind] // 4]
             check_equal(peer.ask(kind, *words), (BUSY, 0x77), f"kind {kind}")
         peer.hello()

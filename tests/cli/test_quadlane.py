@@ -28,7 +28,7 @@ from harness import ROOT, TOOL, check, check_equal, check_tool, run_tests  # noq
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from fake_board import ABORT, BEGIN, BOOT, END, ERASE, FakeBoard, LockstepBoard, PtyBoard, WRITE  # noqa: E402
 
-VERBS = ["flash", "verify", "read", "erase", "boot", "info", "list", "reset", "id", "keys"]
+VERBS = ["flash", "verify", "read", "erase", "boot", "run", "info", "list", "reset", "set", "id", "keys", "ide"]
 PROGRAM = 0x90100000
 VECTORS = struct.pack("<II", 0x24080000, PROGRAM + 9)
 
@@ -295,6 +295,51 @@ def test_formats():
         check_tool(tool("flash", "--data", write(place / "a.hex", text.encode()), "--port", port), 0, "0x90701")
         check_equal(bytes(board.chip[0x701234:0x701254]), data, "HEX")
         check(BOOT not in board.kinds[-3:], "started data")
+
+
+def test_run_files():
+    """run: what is not for RAM, not as a whole, too large, misplaced or no program is told before a board is looked for"""
+    ram = 0x24000000
+
+    def vectors(stack=0x20020000, entry=ram + 9, size=100):
+        return struct.pack("<II", stack, entry) + bytes(size - 8)
+
+    def both(first, second):
+        header = b"\x7fELF" + bytes([1, 1, 1]) + bytes(9)
+        header += struct.pack("<HHIIIIIHHHHHH", 2, 40, 1, ram + 9, 52, 0, 0, 52, 32, 2, 40, 0, 0)
+        for at, address in ((116, first), (216, second)):
+            header += struct.pack("<8I", 1, at, address, address, 100, 100, 5, 4)
+        return header + vectors() + vectors()
+
+    with folder() as place:
+        for name, content, code, says in [
+                ("chip.elf", elf(PROGRAM, program()), 55, ["not linked for RAM, but for the flash chip (0x90100000)",
+                                                           "quadlane flash"]),
+                ("flash.elf", elf(0x08000000, program(), entry=0x08000009), 55, ["another memory", "PLACE := ram"]),
+                ("both.elf", both(ram, PROGRAM), 55, ["0x24000000", "the flash chip (0x90100000)", "run loads only RAM"]),
+                ("nowhere.elf", both(ram, 0x60000000), 55, ["elsewhere (0x60000000)"]),
+                ("even.elf", elf(ram, vectors(entry=ram + 8), entry=ram + 8), 34, ["is no Thumb address"]),
+                ("even.bin", vectors(entry=ram + 8), 34, ["is no Thumb address"]),
+                ("stack.bin", vectors(stack=0x10000000), 34, ["initial stack pointer 0x10000000"]),
+                ("entry.bin", vectors(entry=PROGRAM + 9), 34, ["lies outside the program", "link it for 0x24000000"]),
+                ("short.bin", bytes(4), 34, ["too few for a vector table", "first two words"]),
+                ("large.bin", vectors(size=(512 << 10) + 1), 33, ["524289 bytes do not fit at 0x24000000", "AXI SRAM"]),
+                ("pc.elf", elf(ram, vectors(), machine=62), 21, ["x86-64"]),
+                ("cut.elf", elf(ram, vectors())[:-1], 20, ["is truncated"])]:
+            process = tool("run", write(place / name, content), "--wait", "0")
+            check_refused(process, code, name, *says)
+            check("--data" not in process.stderr, process.stderr)
+        check_refused(tool("run", "0x24000200", write(place / "a.bin", vectors(entry=ram + 0x209)), "--wait", "0"), 32,
+                      "no multiple of 1024", "0x24000000")
+        check_refused(tool("run", "0x2001FF00", place / "a.bin", "--wait", "0"), 32)
+        check_refused(tool("run", place / "none.elf"), 10, "there is no file")
+        # The other way round.
+        check_refused(tool("flash", write(place / "ram.elf", elf(ram, vectors(), entry=ram + 9)), "--wait", "0"), 30,
+                      "that is RAM: `quadlane run`")
+        # A bootloader that is older than this verb.
+        with FakeBoard(place / "a.sock"):
+            check_refused(tool("run", write(place / "good.bin", vectors()), "--port", f"unix:{place}/a.sock"), 50,
+                          "cannot load programs into RAM", "update the bootloader")
 
 
 def test_too_large():

@@ -69,6 +69,7 @@ void rig_restart(struct rig *rig)
         .sha256 = &rig->sha256,
         .policy = rig->policy,
         .lock_memory = &rig->lock_memory,
+        .ram = rig->ram,
         .ring = rig->ring,
         .ring_size = RING_SIZE,
     };

@@ -14,6 +14,7 @@ struct rig {
     struct sha256_service sha256;
     const struct lock_policy *policy; // the open one, if no test changes it
     struct lock_memory lock_memory;   // survives rig_restart
+    const struct ram_service *ram;    // none, if no test gives one
     struct server server;
     uint8_t *ring; // on the heap, so that the sanitizer sees its ends
     // What the board sent and no test has looked at yet.

@@ -16,6 +16,7 @@
 #include "firmware/chip/interrupt.h"
 #include "firmware/chip/jump.h"
 #include "firmware/chip/panic.h"
+#include "firmware/chip/ram.h"
 #include "firmware/chip/random.h"
 #include "firmware/chip/reset.h"
 #include "firmware/chip/time.h"
@@ -80,6 +81,37 @@ static const struct sha256_service sha256 = {
     .finish = sha256_finish,
 };
 
+static void ram_service_write(void *context, uint32_t address, const uint8_t *bytes,
+                              uint32_t length)
+{
+    (void)context;
+    ram_store(address, bytes, length);
+}
+
+static const uint8_t *ram_service_bytes(void *context, uint32_t address)
+{
+    (void)context;
+    return ram_pointer(address);
+}
+
+// What of the microcontroller's RAM a host may load.
+static const struct ram_service *ram_service(void)
+{
+    static struct ram_area areas[RAM_RANGES];
+    static const struct ram_service service = {
+        .areas = areas,
+        .count = RAM_RANGES,
+        .write = ram_service_write,
+        .bytes = ram_service_bytes,
+    };
+    struct ram_range ranges[RAM_RANGES];
+    ram_ranges(ranges);
+    for (unsigned i = 0; i < RAM_RANGES; ++i) {
+        areas[i] = (struct ram_area){ranges[i].first, ranges[i].end};
+    }
+    return &service;
+}
+
 static void inputs_start(void)
 {
     if (board.button.present) {
@@ -110,24 +142,28 @@ static void server_start(void)
         .sha256 = &sha256,
         .policy = &lock_policy,
         .lock_memory = &lock_memory,
+        .ram = ram_service(),
         .ring = ring,
         .ring_size = sizeof ring,
     };
     server_init(&server, &config);
 }
 
-// The board as the program shall find it (SPEC.md section 8), then the program.
-static _Noreturn void program_start(uint32_t address)
+// The board as the program shall find it (SPEC.md section 8), then the program. One in RAM
+// (section 17) needs no chip.
+static _Noreturn void program_start(uint32_t address, bool in_ram)
 {
+    const bool mapped = nor.state != NOR_ABSENT || !in_ram;
     hash_stop();
+    ram_stop(in_ram);
     if (!clock_is_reset()) {
         // The chip is hidden while its clock changes and shown again at the clock that it keeps.
-        if (nor_unmap(&nor) != 0) {
+        if (mapped && nor_unmap(&nor) != 0) {
             reset_into_bootloader();
         }
         clock_reset();
     }
-    if (nor_map(&nor) != 0) {
+    if (mapped && nor_map(&nor) != 0) {
         reset_into_bootloader();
     }
     const struct qspi_pin *pins[] = {&board.qspi.clk,   &board.qspi.ncs,   &board.qspi.io[0],
@@ -244,7 +280,9 @@ static void act(const struct server_action *action)
     usb_stop();
     switch (action->kind) {
     case SERVER_ACT_BOOT:
-        program_start(action->address);
+        program_start(action->address, false);
+    case SERVER_ACT_BOOT_RAM:
+        program_start(action->address, true);
     case SERVER_ACT_RESET_STAY:
         reset_into_bootloader();
     default:
@@ -286,7 +324,7 @@ static bool offer_step(struct offer *offer)
         offer_end(offer, QL_STAY_NOT_SEALED);
     } else if (state == BOOT_WINDOW_START) {
         usb_stop();
-        program_start(server_boot_address(&server));
+        program_start(server_boot_address(&server), false);
     }
     return offer->open && !offer->check_done;
 }
@@ -340,7 +378,7 @@ int main(void)
     };
     struct boot_decision decision = boot_decide(&boot_facts);
     if (decision.action == BOOT_START) {
-        program_start(server_boot_address(&server));
+        program_start(server_boot_address(&server), false);
     }
     facts.stay_reason = decision.reason;
     serve(decision.action == BOOT_OFFER);

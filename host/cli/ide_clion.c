@@ -1,0 +1,66 @@
+// CLion: a run configuration "Embedded GDB Server" that starts OpenOCD behind `quadlane
+// gdb-server`.
+//
+// Written from what CLion 2021 and later store under .run/ when a configuration is shared; not
+// tried with CLion itself.
+//
+// SPDX-License-Identifier: MIT
+#include "host/cli/ide.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void put(FILE *file, const char *key, const char *value)
+{
+    fprintf(file, " %s=\"", key);
+    ide_put_xml(file, value);
+    fputc('"', file);
+}
+
+static void put_configuration(FILE *file, const struct ide *ide)
+{
+    char text[2 * PATH_MAX + 300];
+    snprintf(text, sizeof text, "quadlane: %.200s", ide->name);
+    fputs("<component name=\"ProjectRunConfigurationManager\">\n  <configuration default=\"false\"",
+          file);
+    put(file, "name", text);
+    put(file, "type", "com.jetbrains.cidr.embedded.customgdbserver.type");
+    put(file, "factoryName", "com.jetbrains.cidr.embedded.customgdbserver.factory");
+    snprintf(text, sizeof text,
+             "-c \"gdb_port 3333\" -f \"%s/openocd/adapter/%s.cfg\" -f \"%s/openocd/%.100s.cfg\"",
+             ide->support, ide->adapter, ide->support, ide->board);
+    put(file, "PROGRAM_PARAMS", text);
+    put(file, "PASS_PARENT_ENVS_2", "true");
+    snprintf(text, sizeof text, "%s", strrchr(ide->folder, '/') + 1);
+    put(file, "PROJECT_NAME", text);
+    put(file, "TARGET_NAME", ide->name);
+    put(file, "CONFIG_NAME", "Debug");
+    put(file, "RUN_TARGET_PROJECT_NAME", text);
+    put(file, "RUN_TARGET_NAME", ide->name);
+    fputs(">\n    <custom-gdb-server version=\"1\"", file);
+    put(file, "gdb-connect", "localhost:3333");
+    snprintf(text, sizeof text, "%s/openocd_wrapper.sh", ide->support);
+    put(file, "executable", text);
+    put(file, "warmup-ms", "500");
+    put(file, "download-type", "ALWAYS");
+    put(file, "reset-cmd", "monitor reset halt");
+    put(file, "reset-type", "AFTER_DOWNLOAD");
+    fputs(">\n      <debugger kind=\"GDB\" isBundled=\"true\" />\n    </custom-gdb-server>\n"
+          "    <method v=\"2\">\n      <option name=\"CLION.COMPOUND.BUILD\" enabled=\"true\" />\n"
+          "    </method>\n  </configuration>\n</component>\n",
+          file);
+}
+
+int ide_clion(struct ide *ide)
+{
+    static size_t size;
+    struct ide_file *target = ide_add(ide, ".run/quadlane-%s.run.xml", ide->name);
+    FILE *file = open_memstream(&target->text, &size);
+    if (file == NULL)
+        return ql_fail_memory(&ide->cli->failure);
+    put_configuration(file, ide);
+    if (fclose(file) != 0)
+        return ql_fail_memory(&ide->cli->failure);
+    cli_say(ide->cli, "CLion folder %s, CMake target %s\n", ide->folder, ide->name);
+    return 0;
+}
