@@ -246,8 +246,8 @@ static void judge_command(const struct nor_chip *chip, const struct nor_frame *f
     if (command == NULL) {
         verdict->ignored = true;
         if (decoder->opcode_read) {
-            say(verdict, writes(frame), "opcode %02Xh is none of this chip's: ignored",
-                decoder->opcode);
+            say(verdict, writes(frame) && !is_recovery(decoder->opcode),
+                "opcode %02Xh is none of this chip's: ignored", decoder->opcode);
         } else {
             say(verdict, !is_recovery(intended_opcode(frame)),
                 "chip select fell without a whole opcode being sent");
