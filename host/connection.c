@@ -10,7 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define RETRY_NS (100 * QL_NS_PER_MS)
+#define RETRY_NS      (100 * QL_NS_PER_MS) // looking for boards takes its time, too
+#define RETRY_PORT_NS (20 * QL_NS_PER_MS)  // trying a port that was named costs nothing
 // udev gives a new port its permissions a moment after the port appears.
 #define PERMISSION_NS      (3 * QL_NS_PER_S)
 #define RECONNECT_LIMIT_NS (10 * QL_NS_PER_S)
@@ -278,13 +279,14 @@ int ql_connect(struct ql_connection *connection, const struct ql_connect_options
         const uint64_t waited_ns = ql_clock_now(&clock) - start_ns;
         if (result == 0 || attempt.final || !may_change(result) || waited_ns >= options->wait_ns)
             return result;
-        refused_ns += result == -QL_PORT_PERMISSION ? RETRY_NS : 0;
+        const uint64_t retry_ns = options->port != NULL ? RETRY_PORT_NS : RETRY_NS;
+        refused_ns += result == -QL_PORT_PERMISSION ? retry_ns : 0;
         if (refused_ns > PERMISSION_NS)
             return result;
         if (ql_cancelled(options->observer))
             return ql_fail(failure, QL_INTERRUPTED, "interrupted while waiting for a board");
         tell_waiting(connection, QL_PHASE_WAITING, waited_ns, options->wait_ns);
-        ql_clock_sleep(&clock, RETRY_NS);
+        ql_clock_sleep(&clock, retry_ns);
     }
 }
 

@@ -1,12 +1,13 @@
 # tools: the goals that people and CI call. Each recipe that needs packages installs them first.
 
-.PHONY: help demo test check tidy fuzz size clean dependencies
+.PHONY: help demo demo-debug test check tidy fuzz size clean dependencies
 FUZZ_SECONDS ?= 60
 JOBS         ?= $(shell nproc)
 
 help:
 	@echo "make            build everything (packages must be there: make dependencies)"
 	@echo "make demo       from nothing to a 1 MiB program running from the flash chip of a virtual board"
+	@echo "make demo-debug a debugging session on the virtual board: load, breakpoints, restart, with figures"
 	@echo "make test       every test, one summary line at the end"
 	@echo "make check      what CI runs: build, tidy, size limits, tests, demo, fuzzing for $(FUZZ_SECONDS) s a target"
 	@echo "make bench      what updates and starts cost, in virtual time; fails above the limits"
@@ -29,6 +30,15 @@ demo:
 .PHONY: demo-build
 demo-build: $(DEMO_FILES) $(BUILD)/quadlane $(BUILD)/quadlane-board \
             $(BUILD)/firmware/h750_w25q128-flash.bin
+
+demo-debug:
+	@tools/install_dependencies test
+	@$(MAKE) --no-print-directory -j $(JOBS) demo-debug-build
+	@tests/debug/demo_debug.py
+
+.PHONY: demo-debug-build
+demo-debug-build: $(BUILD)/sdk/console/console.elf $(BUILD)/quadlane $(BUILD)/quadlane-board \
+                  $(BUILD)/firmware/h750_w25q128-flash.bin
 
 test:
 	@tools/install_dependencies test

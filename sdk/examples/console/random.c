@@ -11,6 +11,7 @@
 
 #include "quadlane/clock.h"
 #include "quadlane/h750.h"
+#include "quadlane/memory.h"
 
 // mbedTLS's prototype; its header wants the whole configuration.
 int mbedtls_hardware_poll(void *data, unsigned char *output, size_t length, size_t *output_length);
@@ -66,7 +67,8 @@ static bool number_get_or_restart(uint32_t *number)
     return false;
 }
 
-bool random_fill(void *bytes, size_t size)
+// In ITCM: it mostly polls, which shall not keep the chip's bus busy.
+QL_ITCM bool random_fill(void *bytes, size_t size)
 {
     uint8_t *next = bytes;
 
