@@ -67,7 +67,7 @@ def reserved_end(name):
             return
         file = board.folder / "data.bin"
         file.write_bytes(b"x" * 100)
-        check_tool(board.tool("flash", "--data", f"{found['chip']['program_end']:#x}", file), 30)
+        check_tool(board.tool("flash", "--data", f"{found['chip']['program_end']:#x}", file), 31)
 
 
 def test_twins():
