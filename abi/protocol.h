@@ -144,6 +144,7 @@ enum ql_info_tag {
     QL_INFO_BOARD_ID = 0x18,
     QL_INFO_LOCK = 0x19,
     QL_INFO_BUILD = 0x1A,
+    QL_INFO_DFU = 0x1D,
 };
 
 // The value of QL_INFO_RUN.
@@ -427,5 +428,15 @@ _Static_assert(QL_BEGIN_OWNER + 4 == QL_BEGIN_SIZE, "BEGIN has 60 bytes");
 _Static_assert(QL_RUN_DIGEST + QL_RUN_DIGEST_SIZE == QL_RUN_SIZE, "a run's item has 20 bytes");
 _Static_assert(QL_PROGRESS_ADDRESS + 4 == QL_PROGRESS_SIZE, "a progress record has 40 bytes");
 _Static_assert(QL_HELLO_ANSWER_ZERO + 4 == QL_HELLO_CONTENT_SIZE, "HELLO answers 32 bytes");
+
+// Section 19.
+enum {
+    QL_DFU_TRANSFER_SIZE = 4096,
+    QL_UPDATE_SILENCE_MS = 10000, // after which a download closes the serial port's update
+    // The value of QL_INFO_DFU.
+    QL_DFU_FAILURE_STATUS = 0,
+    QL_DFU_FAILURE_DETAIL = 4,
+    QL_DFU_FAILURE_SIZE = 8,
+};
 
 #endif

@@ -1,10 +1,11 @@
 # core: the device's logic, without registers, and the tests of abi and core.
-CORE_SOURCES := core/boot.c core/lock.c core/nor.c core/nor_table.c core/ram_program.c core/records.c core/seal.c \
+CORE_SOURCES := core/boot.c core/dfu.c core/dfu_download.c core/dfu_pages.c core/lock.c core/nor.c \
+                core/nor_table.c core/ram_program.c core/records.c core/seal.c \
                 core/server.c core/server_info.c core/server_settings.c core/settings.c core/sfdp.c \
-                core/update.c
+                core/update.c core/update_open.c
 
 UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server \
-                boot lock ram_program)
+                boot lock ram_program dfu)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
 # Tests make their own policies; this is the one of an image without an issuer.
 UNIT_SHARED  += core/lock_open.c

@@ -201,7 +201,7 @@ static void unlock_serve(struct server *server, const struct server_request *req
 static void begin_serve(struct server *server, const struct server_request *request)
 {
     // HASH and the like read the chip, which an update would take from under them.
-    if (server->job.kind != NEVER && server->job.kind != QL_KIND_END)
+    if (server->held || (server->job.kind != NEVER && server->job.kind != QL_KIND_END))
         answer_put(server, request, (struct outcome){QL_STATUS_BUSY, 0}, 0);
     else
         record_answer(server, request, update_begin(&server->update, request->payload));
@@ -267,7 +267,7 @@ static void job_serve(struct server *server, const struct server_request *reques
     struct outcome outcome = job_check(server, request);
     if (outcome.status == QL_STATUS_OK && update_is_open(&server->update))
         outcome = (struct outcome){QL_STATUS_BUSY, server->update.id};
-    else if (outcome.status == QL_STATUS_OK && server->job.kind != NEVER)
+    else if (outcome.status == QL_STATUS_OK && (server->job.kind != NEVER || server->held))
         outcome = (struct outcome){QL_STATUS_BUSY, 0};
     if (outcome.status != QL_STATUS_OK) {
         answer_put(server, request, outcome, 0);
@@ -642,4 +642,10 @@ struct server_action server_action(const struct server *server)
     if (server->answer_ready || server->out_sent < server->out_length)
         return (struct server_action){SERVER_ACT_NOT, 0};
     return server->action;
+}
+
+bool server_hold(struct server *server)
+{
+    server->held = server->job.kind == NEVER && update_is_idle(&server->update);
+    return server->held;
 }

@@ -106,6 +106,8 @@ struct server {
     struct seal_reading check;   // of a program, begun by server_check_begin
     struct ram_check ram_check;  // of a RAM_RUN
     struct server_action action; // to be done when its answer has left
+    bool held;                   // by server_hold
+    struct outcome dfu_failure;  // of the last download or upload that failed (core/dfu.h)
     // The next answer, and the frame on its way out.
     bool answer_ready;
     bool progress_first; // PROGRESS was due before the answer was
@@ -160,5 +162,9 @@ struct outcome server_start_check(struct server *server, uint32_t address, uint3
 // returns false until it is done. Nothing else may use the chip or the hash in between.
 struct outcome server_check_begin(struct server *server, uint32_t address);
 bool server_check_run(struct server *server, uint32_t address, struct outcome *outcome);
+
+// Keeps chip and hash for the caller: requests that need them are answered BUSY until it sets
+// `held` to false. Returns false if they are in use.
+bool server_hold(struct server *server);
 
 #endif

@@ -143,6 +143,16 @@ static void settings_add(struct items *items, const struct records *records)
         memcpy(item_add(items, QL_INFO_SETTINGS, size), records->settings, size);
 }
 
+static void dfu_failure_add(struct items *items, const struct outcome *failure)
+{
+    if (failure->status == QL_STATUS_OK)
+        return;
+    uint8_t *value = item_add(items, QL_INFO_DFU, QL_DFU_FAILURE_SIZE);
+    ql_store_u16(value + QL_DFU_FAILURE_STATUS, (uint16_t)failure->status);
+    ql_store_u16(value + QL_DFU_FAILURE_STATUS + 2, 0);
+    ql_store_u32(value + QL_DFU_FAILURE_DETAIL, failure->detail);
+}
+
 static void last_update_add(struct items *items, const struct records *records)
 {
     if (records->last.kind == 0)
@@ -200,6 +210,7 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     runs_add(&items, &server->records);
     settings_add(&items, &server->records);
     last_update_add(&items, &server->records);
+    dfu_failure_add(&items, &server->dfu_failure);
     build_add(&items, facts);
     return (uint16_t)(items.next - content);
 }

@@ -7,13 +7,9 @@
 
 #include "abi/bytes.h"
 #include "core/error.h"
+#include "core/update_parts.h"
 
 #define RING_NOT_WRAPPED UINT32_MAX
-
-// In the ring an operation keeps the layout of its payload; the kind takes the place of the id.
-enum {
-    RING_KIND = QL_STREAM_ID,
-};
 
 static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
 
@@ -22,8 +18,7 @@ static uint32_t now_ms(const struct update *update)
     return update->nor->bus->now_ms(update->nor->bus->context);
 }
 
-// Every way to change the chip begins here.
-static struct outcome write_check(const struct update *update)
+struct outcome update_write_check(const struct update *update)
 {
     return lock_check(update->lock, QL_PERMIT_READ | QL_PERMIT_WRITE);
 }
@@ -40,7 +35,7 @@ static void ring_clear(struct update *update)
 // Room for one more operation, in one piece. The window is QL_PAYLOAD_MAX smaller than the ring:
 // that pays for the piece left unused at the ring's end when an operation does not fit there, so
 // an operation within the window always finds room and the tail never meets the head.
-static uint8_t *ring_push(struct update *update, uint32_t length)
+uint8_t *update_ring_push(struct update *update, uint32_t length)
 {
     if (update->ring_tail + length > update->ring_size) {
         update->ring_wrap = update->ring_tail;
@@ -141,8 +136,7 @@ struct outcome update_read_check(const struct update *update, uint32_t address, 
                                             : permitted;
 }
 
-// The operations that wait are dropped; the chip's own, and a record, may have to end first.
-static void update_stop(struct update *update, enum ql_update_state state)
+void update_stop(struct update *update, enum ql_update_state state)
 {
     bool busy = update->nor->state == NOR_WORKING || update->records->step != RECORDS_STEP_NOT;
     update->state = state;
@@ -202,22 +196,8 @@ static bool begin_resumes(const struct update *update, const uint8_t *payload)
            memcmp(payload + QL_BEGIN_SHA256, update->sha256_wanted, QL_SHA256_SIZE) == 0;
 }
 
-struct outcome update_begin(struct update *update, const uint8_t *payload)
+void update_start(struct update *update)
 {
-    struct outcome permitted = write_check(update);
-    if (permitted.status != QL_STATUS_OK)
-        return permitted;
-    if (begin_resumes(update, payload))
-        return outcome_ok;
-    struct outcome outcome = begin_check(update, payload);
-    if (outcome.status != QL_STATUS_OK)
-        return outcome;
-    update->id = ql_load_u32(payload + QL_BEGIN_ID);
-    update->address = ql_load_u32(payload + QL_BEGIN_ADDRESS);
-    update->length = ql_load_u32(payload + QL_BEGIN_LENGTH);
-    update->flags = ql_load_u32(payload + QL_BEGIN_FLAGS);
-    update->owner = ql_load_u32(payload + QL_BEGIN_OWNER);
-    memcpy(update->sha256_wanted, payload + QL_BEGIN_SHA256, QL_SHA256_SIZE);
     memset(update->sha256_found, 0, QL_SHA256_SIZE);
     update->failure = outcome_ok;
     update->taken = 0;
@@ -228,7 +208,6 @@ struct outcome update_begin(struct update *update, const uint8_t *payload)
     update->skipped = 0;
     update->at = update->address;
     update->announced = false;
-    update->doubtful = records_is_writing(update->records, update->address, update->length);
     update_stop(update, QL_UPDATE_OPEN);
     if (update->step == UPDATE_STEP_NEXT)
         update->step = UPDATE_STEP_UNPROTECT;
@@ -238,12 +217,36 @@ struct outcome update_begin(struct update *update, const uint8_t *payload)
     update->fault_streak = false;
     update->reported_ms = now_ms(update);
     update->executed_bytes = 0;
+    update->active_ms = now_ms(update);
+}
+
+struct outcome update_begin(struct update *update, const uint8_t *payload)
+{
+    struct outcome permitted = update_write_check(update);
+    if (permitted.status != QL_STATUS_OK)
+        return permitted;
+    if (begin_resumes(update, payload))
+        return outcome_ok;
+    if (update_is_open(update) && update->open_ended)
+        return (struct outcome){QL_STATUS_BUSY, 0};
+    struct outcome outcome = begin_check(update, payload);
+    if (outcome.status != QL_STATUS_OK)
+        return outcome;
+    update->id = ql_load_u32(payload + QL_BEGIN_ID);
+    update->address = ql_load_u32(payload + QL_BEGIN_ADDRESS);
+    update->length = ql_load_u32(payload + QL_BEGIN_LENGTH);
+    update->flags = ql_load_u32(payload + QL_BEGIN_FLAGS);
+    update->owner = ql_load_u32(payload + QL_BEGIN_OWNER);
+    memcpy(update->sha256_wanted, payload + QL_BEGIN_SHA256, QL_SHA256_SIZE);
+    update->open_ended = false;
+    update_start(update);
+    update->doubtful = records_is_writing(update->records, update->address, update->length);
     return outcome_ok;
 }
 
 void update_fault(struct update *update)
 {
-    if (!update_is_open(update))
+    if (!update_is_open(update) || update->open_ended)
         return;
     update->faults++;
     if (update->fault_streak)
@@ -284,7 +287,8 @@ static struct outcome operation_check(const struct update *update, uint8_t kind,
 
 bool update_operation(struct update *update, uint8_t kind, const uint8_t *payload, uint32_t length)
 {
-    if (write_check(update).status != QL_STATUS_OK)
+    if (update_write_check(update).status != QL_STATUS_OK ||
+        (update_is_open(update) && update->open_ended))
         return false;
     if (update_is_open(update) && kind != QL_KIND_ERASE && kind != QL_KIND_WRITE) {
         update_fail(update, QL_STATUS_UNKNOWN_COMMAND, kind);
@@ -308,17 +312,18 @@ bool update_operation(struct update *update, uint8_t kind, const uint8_t *payloa
         update_fail(update, outcome.status, outcome.detail);
         return true;
     }
-    uint8_t *operation = ring_push(update, length);
+    uint8_t *operation = update_ring_push(update, length);
     memcpy(operation, payload, length);
     ql_store_u32(operation + RING_KIND, kind);
     update->taken++;
+    update->active_ms = now_ms(update);
     update->fault_streak = false;
     return true;
 }
 
 struct outcome update_end(struct update *update, uint32_t id, uint32_t count)
 {
-    struct outcome outcome = write_check(update);
+    struct outcome outcome = update_write_check(update);
     if (outcome.status != QL_STATUS_OK)
         return outcome;
     if (update_end_outcome(update, id, &outcome))
@@ -333,11 +338,12 @@ struct outcome update_end(struct update *update, uint32_t id, uint32_t count)
 
 bool update_end_outcome(const struct update *update, uint32_t id, struct outcome *outcome)
 {
-    if (id == update->id && update_is_open(update))
+    bool known = id == update->id && !update->open_ended;
+    if (known && update_is_open(update))
         return false;
-    if (id == update->id && update->state == QL_UPDATE_COMPLETE)
+    if (known && update->state == QL_UPDATE_COMPLETE)
         *outcome = outcome_ok;
-    else if (id == update->id && update->state == QL_UPDATE_FAILED)
+    else if (known && update->state == QL_UPDATE_FAILED)
         *outcome = update->failure;
     else
         *outcome = (struct outcome){QL_STATUS_NO_UPDATE, update_is_open(update) ? update->id : 0};
@@ -346,10 +352,12 @@ bool update_end_outcome(const struct update *update, uint32_t id, struct outcome
 
 struct outcome update_abort(struct update *update, uint32_t id)
 {
-    struct outcome permitted = write_check(update);
+    struct outcome permitted = update_write_check(update);
     if (permitted.status != QL_STATUS_OK)
         return permitted;
     bool open = update_is_open(update);
+    if (open && update->open_ended)
+        return (struct outcome){QL_STATUS_BUSY, 0};
     if (id != 0 && id != update->id)
         return (struct outcome){QL_STATUS_NO_UPDATE, open ? update->id : 0};
     if (open)
@@ -397,6 +405,16 @@ static enum pace operation_done(struct update *update, uint32_t payload_length)
     return PACE_ON;
 }
 
+static enum pace look_start(struct update *update, enum update_step step)
+{
+    int error = nor_map(update->nor);
+    if (error != 0)
+        return start_failed(update, error, update->at);
+    update->offset = 0;
+    update->step = step;
+    return PACE_ON;
+}
+
 // How much is programmed at once: a page, or what a WRITE is a multiple of.
 static uint32_t program_piece(const struct update *update)
 {
@@ -428,7 +446,23 @@ static enum pace program_next(struct update *update, uint32_t *budget)
         }
         *budget -= piece;
     }
+    if (update->open_ended)
+        return look_start(update, UPDATE_STEP_COMPARE);
     return operation_done(update, QL_STREAM_DATA + length);
+}
+
+// Is what the host has sent with the WRITE at the ring's head in the chip now?
+static enum pace compare_step(struct update *update, uint32_t *budget)
+{
+    const uint8_t *operation = update->ring + update->ring_head;
+    uint32_t size = ql_load_u32(operation + QL_STREAM_LENGTH);
+    uint32_t from = ql_load_u16(operation + RING_SENT);
+    uint32_t length = ql_load_u16(operation + RING_SENT + 2);
+    if (memcmp(chip_bytes(update, update->at) + from, operation + QL_STREAM_DATA + from, length) !=
+        0)
+        return chip_failed(update, QL_STATUS_VERIFY, update->at);
+    *budget -= *budget < length ? *budget : length;
+    return operation_done(update, QL_STREAM_DATA + size);
 }
 
 static enum pace program_poll(struct update *update, uint32_t *budget)
@@ -484,16 +518,6 @@ static enum pace look_step(struct update *update, uint32_t *budget)
         return PACE_MORE;
     update->skipped += size;
     return operation_done(update, QL_STREAM_DATA);
-}
-
-static enum pace look_start(struct update *update, enum update_step step)
-{
-    int error = nor_map(update->nor);
-    if (error != 0)
-        return start_failed(update, error, update->at);
-    update->offset = 0;
-    update->step = step;
-    return PACE_ON;
 }
 
 static enum pace erase_poll(struct update *update)
@@ -616,11 +640,26 @@ static enum pace verified(struct update *update)
     return PACE_ON;
 }
 
+// What an open-ended update is, is known now.
+static void described(struct update *update)
+{
+    const uint8_t *vectors = chip_bytes(update, update->address);
+    uint32_t end = update->address + update->length;
+    bool program =
+        update->length >= 2 * 4 &&
+        boot_check(update->address, ql_load_u32(vectors), ql_load_u32(vectors + 4), end).status ==
+            QL_STATUS_OK;
+    update->flags = program ? QL_BEGIN_FLAG_PROGRAM : 0;
+    memcpy(update->sha256_wanted, update->sha256_found, QL_SHA256_SIZE);
+}
+
 static enum pace read_back_step(struct update *update, uint32_t *budget)
 {
     if (!seal_run(&update->read_back, budget))
         return PACE_MORE;
     update->sha256->finish(update->sha256->context, update->sha256_found);
+    if (update->open_ended)
+        described(update);
     if (memcmp(update->sha256_found, update->sha256_wanted, QL_SHA256_SIZE) == 0)
         return verified(update);
     update_fail(update, QL_STATUS_VERIFY, update->address);
@@ -672,16 +711,20 @@ static enum pace next_step(struct update *update, uint32_t *budget)
             return PACE_WAIT;
         update->state = QL_UPDATE_VERIFYING;
         update->progress_due = true;
+        bool program = update->flags == QL_BEGIN_FLAG_PROGRAM;
         seal_begin(&update->read_back, update->sha256, chip_bytes(update, update->address),
-                   update->length,
-                   update->flags == QL_BEGIN_FLAG_PROGRAM && !is_sealed_already(update));
+                   update->length, update->open_ended || (program && !is_sealed_already(update)));
         return look_start(update, UPDATE_STEP_READ_BACK);
     }
-    if (!update->announced)
-        return record_start(update, RECORD_WRITING, UPDATE_STEP_ANNOUNCE);
     const uint8_t *operation = update->ring + update->ring_head;
+    uint32_t size = ql_load_u32(operation + QL_STREAM_LENGTH);
     update->at = ql_load_u32(operation + QL_STREAM_ADDRESS);
     update->offset = 0;
+    if (!update_is_covered(update, update->at, size)) {
+        if (!update_widen(update, update->at, size))
+            return chip_failed(update, QL_STATUS_NO_ROOM, update->records->runs[0].address);
+        return record_start(update, RECORD_WRITING, UPDATE_STEP_ANNOUNCE);
+    }
     if (ql_load_u32(operation + RING_KIND) == QL_KIND_ERASE)
         return look_start(update, UPDATE_STEP_LOOK);
     return program_next(update, budget);
@@ -721,6 +764,9 @@ bool update_run(struct update *update)
         case UPDATE_STEP_PROGRAM:
             pace = program_poll(update, &budget);
             break;
+        case UPDATE_STEP_COMPARE:
+            pace = compare_step(update, &budget);
+            break;
         case UPDATE_STEP_READ_BACK:
             pace = read_back_step(update, &budget);
             break;
@@ -738,6 +784,8 @@ bool update_run(struct update *update)
 
 bool update_progress_due(const struct update *update)
 {
+    if (update->open_ended)
+        return false;
     if (update->progress_due)
         return true;
     if (!update_is_open(update))

@@ -31,6 +31,7 @@ enum update_step {
     UPDATE_STEP_LOOK_AGAIN, // did the erase leave bits?
     UPDATE_STEP_SKIP,       // between two pages of a WRITE, with blank pages behind
     UPDATE_STEP_PROGRAM,
+    UPDATE_STEP_COMPARE, // open-ended: is what was written there?
     UPDATE_STEP_READ_BACK,
     UPDATE_STEP_RECORD, // the record that the run is complete
     // Without an update: settings.
@@ -61,9 +62,13 @@ struct update {
     enum ql_update_state state;
     struct outcome failure;
     uint32_t taken, executed, faults, erased, programmed, skipped, at;
-    bool ending;    // END came: no more operations
-    bool announced; // the chip tells that the run is being written
-    bool doubtful;  // an unfinished update was here: what looks blank may not stay so
+    bool ending;                     // END came: no more operations
+    bool announced;                  // the chip tells that the run is being written
+    bool open_ended;                 // length, flags and hash are known at the end only
+    uint32_t reach_first, reach_end; // open-ended: what will be changed, as far as is known
+    uint8_t *newest;                 // open-ended: the operation taken last
+    uint32_t active_ms;              // when its host was heard last
+    bool doubtful; // an unfinished update was here: what looks blank may not stay so
     enum update_step step;
     uint32_t offset; // within the operation under way
     struct seal_reading read_back;
@@ -124,6 +129,33 @@ struct outcome update_abort(struct update *update, uint32_t id);
 // Keeps settings in the records; only while the engine is idle. OK means that it has begun: when
 // the engine is idle again, `kept` tells what came of it.
 struct outcome update_keep(struct update *update, const uint8_t settings[QL_SETTINGS_SIZE]);
+
+// --- Open-ended updates (SPEC.md section 19), in core/update_open.c ---
+//
+// Neither length nor hash are known beforehand. Each WRITE is compared with the chip once it is
+// programmed; WRITING is recorded for what is known and again where more is touched.
+
+// Is an update of the serial port open whose host was heard lately?
+bool update_is_others(const struct update *update);
+// LOCKED, CHIP_ABSENT, BUSY: update_is_others. One that is open for longer is closed, unfinished.
+struct outcome update_open(struct update *update);
+// All that will be changed, as far as it is known; multiples of 4096.
+void update_reach(struct update *update, uint32_t first, uint32_t end);
+// One operation; false: no room in the window. The caller has checked the range. A write may have
+// any address and length that the 4096 bytes of one WRITE hold.
+bool update_take_erase(struct update *update, uint32_t address, uint32_t size);
+bool update_take_write(struct update *update, uint32_t address, const uint8_t *bytes,
+                       uint32_t length);
+// Is everything executed?
+bool update_is_drained(const struct update *update);
+// How long the chip's operation under way, or all that was taken, will typically take from now.
+uint32_t update_operation_ms(const struct update *update);
+uint32_t update_waiting_ms(const struct update *update);
+// Reads these bytes, hashes them and records that they are complete: SEALED if they are a program.
+// Like END: the update's state tells when it is done.
+void update_seal(struct update *update, uint32_t address, uint32_t length);
+// Closes an open-ended update, unfinished.
+void update_close(struct update *update);
 
 // Goes on with what is under way: at most one slice of CPU work. Returns true if there is more to
 // do at once; false: nothing until bytes come, the chip's interrupt comes or time passes.

@@ -14,7 +14,7 @@ FIRMWARE_NAMES  := $(foreach board,$(FIRMWARE_BOARDS),$(addprefix $(board)-,$(FI
 FIRMWARE_SHARED := $(wildcard firmware/*.c firmware/chip/*.c firmware/usb/*.c) \
                    $(CORE_SOURCES) $(ABI_SOURCES)
 
-FIRMWARE_CFLAGS := $(COMMON) -mcpu=cortex-m7 -mthumb -mfloat-abi=soft -Os -g -flto=1 \
+FIRMWARE_CFLAGS := $(COMMON) -mcpu=cortex-m7 -mthumb -mfloat-abi=soft -Os -g -flto=1 -flto-partition=one \
                    -ffreestanding -fbuiltin -ffunction-sections -fdata-sections -fno-common
 FIRMWARE_LDFLAGS := $(FIRMWARE_CFLAGS) -nostartfiles -Wl,--gc-sections \
                     -Wl,--fatal-warnings -Wl,--build-id=none
@@ -101,7 +101,7 @@ size: $(FIRMWARE_FILES)
 
 # What of it runs on a PC.
 FIRMWARE_TESTS   := $(BUILD)/tests/unit/test_usb_device
-FIRMWARE_OBJECTS := $(addprefix $(BUILD)/asan/firmware/usb/,cdc.o device.o identity.o)
+FIRMWARE_OBJECTS := $(addprefix $(BUILD)/asan/firmware/usb/,cdc.o device.o dfu.o identity.o microsoft.o)
 
 $(FIRMWARE_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(FIRMWARE_OBJECTS)
 	@mkdir -p $(@D)

@@ -17,9 +17,7 @@ enum { SEND_BREAK = 0x23, LINE_CODING_SIZE = 7 };
 #define U16(value) (uint8_t)((value)&0xFF), (uint8_t)((value) >> 8)
 
 // clang-format off
-const uint8_t cdc_configuration[CDC_CONFIGURATION_SIZE] = {
-    // configuration: two interfaces, bus-powered, 500 mA at most, as a board may draw
-    9, 2, U16(CDC_CONFIGURATION_SIZE), 2, 1, 0, 0x80, 250,
+const uint8_t cdc_descriptors[CDC_DESCRIPTORS_SIZE] = {
     // interface association: both are one function
     8, 11, 0, 2, 0x02, 0x02, 0x01, 0,
     // interface 0: communications, abstract control model, AT commands
@@ -169,6 +167,8 @@ static void on_sent(unsigned endpoint)
 }
 
 const struct usb_function cdc_function = {
+    .interface_first = 0,
+    .interface_count = CDC_INTERFACES,
     .configured = on_configured,
     .request = on_request,
     .received = on_received,

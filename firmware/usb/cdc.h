@@ -12,14 +12,15 @@
 #include "firmware/usb/device.h"
 
 enum {
-    CDC_CONFIGURATION_SIZE = 75,
+    CDC_INTERFACES = 2,
+    CDC_DESCRIPTORS_SIZE = 66,
     CDC_ENDPOINT_DATA = 1,
     CDC_ENDPOINT_NOTIFICATION = 2,
 };
 
-// The function and its configuration descriptor, for usb_device_description.
+// The function and its part of the configuration descriptor: interfaces 0 and 1.
 extern const struct usb_function cdc_function;
-extern const uint8_t cdc_configuration[CDC_CONFIGURATION_SIZE];
+extern const uint8_t cdc_descriptors[CDC_DESCRIPTORS_SIZE];
 
 // Takes up to `capacity` received bytes and returns how many. While the buffer is full the host is
 // made to wait.

@@ -12,6 +12,7 @@
 enum {
     TYPE_MASK = 0x60,
     TYPE_STANDARD = 0x00,
+    TYPE_VENDOR = 0x40,
     RECIPIENT_MASK = 0x1F,
     RECIPIENT_DEVICE = 0,
     RECIPIENT_INTERFACE = 1,
@@ -30,19 +31,34 @@ enum {
     SET_INTERFACE = 11,
 };
 
-enum { DESCRIPTOR_DEVICE = 1, DESCRIPTOR_CONFIGURATION = 2, DESCRIPTOR_STRING = 3 };
+enum {
+    DESCRIPTOR_DEVICE = 1,
+    DESCRIPTOR_CONFIGURATION = 2,
+    DESCRIPTOR_STRING = 3,
+    DESCRIPTOR_BOS = 15
+};
 enum { FEATURE_ENDPOINT_HALT = 0 };
 enum { LANGUAGE_ENGLISH_US = 0x0409 };
 enum { CONFIGURATION_ATTRIBUTES = 7, ATTRIBUTE_SELF_POWERED = 0x40 };
-enum { STRING_CHARACTERS_MAX = 62 };
+enum { STRING_CHARACTERS_MAX = 126 };
 enum { INTERFACE_COUNT = 4 }; // offset in the configuration descriptor
 
-enum stage { STAGE_IDLE, STAGE_DATA_IN, STAGE_DATA_OUT, STAGE_STATUS_IN, STAGE_STATUS_OUT };
+enum stage {
+    STAGE_IDLE,
+    STAGE_DATA_IN,
+    STAGE_DATA_OUT,
+    STAGE_DEFERRED,
+    STAGE_STATUS_IN,
+    STAGE_STATUS_OUT,
+};
 
 static struct {
     const struct usb_device_description *description;
-    enum stage stage;
+    volatile enum stage stage;
     struct usb_request request;
+    uint32_t number;   // of the request, never 0
+    uint8_t *deferred; // where the data stage's bytes go, NULL: into `data`
+    size_t received;
     // The data stage: what is left to send, and whether an empty packet has to end it.
     const uint8_t *out_bytes;
     size_t out_length;
@@ -65,6 +81,15 @@ uint32_t usb_device_generation(void)
     return device.generation;
 }
 
+static void functions_configured(bool on)
+{
+    for (unsigned i = 0; i < device.description->function_count; ++i) {
+        if (device.description->functions[i]->configured != NULL) {
+            device.description->functions[i]->configured(on);
+        }
+    }
+}
+
 static void configuration_leave(void)
 {
     ++device.generation;
@@ -72,7 +97,7 @@ static void configuration_leave(void)
     device.configuration = 0;
     if (device.configured) {
         device.configured = false;
-        device.description->function->configured(false);
+        functions_configured(false);
     }
 }
 
@@ -166,6 +191,9 @@ static bool get_descriptor(void)
         }
         data_in(device.data, size);
         return true;
+    case DESCRIPTOR_BOS:
+        data_in(description->bos, description->bos_size);
+        return true;
     default: // a full-speed device has no device qualifier
         return false;
     }
@@ -180,7 +208,7 @@ static bool set_configuration(void)
     configuration_leave();
     if (wanted == 1) {
         device.configuration = 1;
-        device.description->function->configured(true);
+        functions_configured(true);
         device.configured = true;
     }
     status_in();
@@ -290,10 +318,41 @@ static bool standard_request(void)
     }
 }
 
+// The function that a class request to an interface is for, or NULL.
+static const struct usb_function *function_find(void)
+{
+    const struct usb_device_description *description = device.description;
+    unsigned interface = device.request.index & 0xFF;
+    if (!device.configured || (device.request.type & RECIPIENT_MASK) != RECIPIENT_INTERFACE) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < description->function_count; ++i) {
+        const struct usb_function *function = description->functions[i];
+        if (interface >= function->interface_first &&
+            interface - function->interface_first < function->interface_count) {
+            return function;
+        }
+    }
+    return NULL;
+}
+
+static bool vendor_request(void)
+{
+    const struct usb_device_description *description = device.description;
+    if (device.request.type != (USB_REQUEST_IN | TYPE_VENDOR | RECIPIENT_DEVICE) ||
+        device.request.request != description->vendor_request ||
+        device.request.index != description->vendor_index) {
+        return false;
+    }
+    data_in(description->vendor_bytes, description->vendor_size);
+    return true;
+}
+
 static bool function_request(size_t length)
 {
-    if (!device.configured ||
-        !device.description->function->request(&device.request, device.data, &length)) {
+    const struct usb_function *function = function_find();
+    if (function == NULL || function->request == NULL ||
+        !function->request(&device.request, device.data, &length)) {
         return false;
     }
     if ((device.request.type & USB_REQUEST_IN) != 0) {
@@ -304,6 +363,50 @@ static bool function_request(size_t length)
     return true;
 }
 
+// Takes the next packet of the host's data, wherever it goes.
+static void data_out_next(void)
+{
+    device.stage = STAGE_DATA_OUT;
+    usb_otg_receive(0, device.deferred != NULL ? device.deferred + device.received : device.data);
+}
+
+static bool class_request(void)
+{
+    const struct usb_request *request = &device.request;
+    const struct usb_function *function = function_find();
+    bool brings = (request->type & USB_REQUEST_IN) == 0 && request->length > 0;
+
+    if (function != NULL && function->defer != NULL) {
+        device.deferred = function->defer(request);
+        if (device.deferred == NULL) {
+            return false;
+        }
+        device.stage = STAGE_DEFERRED;
+    } else if (!brings) {
+        return function_request(0);
+    } else if (request->length > USB_CONTROL_DATA_MAX) {
+        return false;
+    }
+    if (brings) {
+        data_out_next();
+    }
+    return true;
+}
+
+static bool setup_request(void)
+{
+    switch (device.request.type & TYPE_MASK) {
+    case TYPE_STANDARD:
+        // No standard request that is known here brings data.
+        return ((device.request.type & USB_REQUEST_IN) != 0 || device.request.length == 0) &&
+               standard_request();
+    case TYPE_VENDOR:
+        return vendor_request();
+    default:
+        return class_request();
+    }
+}
+
 static void on_setup(const uint8_t packet[USB_OTG_SETUP_SIZE])
 {
     struct usb_request *request = &device.request;
@@ -312,20 +415,28 @@ static void on_setup(const uint8_t packet[USB_OTG_SETUP_SIZE])
     request->value = (uint16_t)(packet[2] | packet[3] << 8);
     request->index = (uint16_t)(packet[4] | packet[5] << 8);
     request->length = (uint16_t)(packet[6] | packet[7] << 8);
-
-    bool to_host = (request->type & USB_REQUEST_IN) != 0;
-    bool standard = (request->type & TYPE_MASK) == TYPE_STANDARD;
-    if (!to_host && request->length > 0) {
-        // No standard request that is known here sends data.
-        if (standard || request->length > USB_CONTROL_DATA_MAX) {
-            stall();
-            return;
-        }
-        device.stage = STAGE_DATA_OUT;
-        usb_otg_receive(0, device.data);
-        return;
+    device.stage = STAGE_IDLE;
+    device.deferred = NULL;
+    device.received = 0;
+    device.number = device.number == UINT32_MAX ? 1 : device.number + 1;
+    if (!setup_request()) {
+        stall();
     }
-    if (!(standard ? standard_request() : function_request(0))) {
+}
+
+static void data_out_received(size_t length)
+{
+    device.received += length;
+    if (device.received > device.request.length) {
+        stall();
+    } else if (device.deferred != NULL && length == USB_OTG_PACKET_SIZE &&
+               device.received < device.request.length) {
+        data_out_next();
+    } else if (device.received != device.request.length) {
+        stall();
+    } else if (device.deferred != NULL) {
+        device.stage = STAGE_DEFERRED;
+    } else if (!function_request(length)) {
         stall();
     }
 }
@@ -333,11 +444,13 @@ static void on_setup(const uint8_t packet[USB_OTG_SETUP_SIZE])
 static void on_received(unsigned endpoint, size_t length)
 {
     if (endpoint != 0) {
-        device.description->function->received(endpoint, length);
-    } else if (device.stage == STAGE_DATA_OUT) {
-        if (length != device.request.length || !function_request(length)) {
-            stall();
+        for (unsigned i = 0; i < device.description->function_count; ++i) {
+            if (device.description->functions[i]->received != NULL) {
+                device.description->functions[i]->received(endpoint, length);
+            }
         }
+    } else if (device.stage == STAGE_DATA_OUT) {
+        data_out_received(length);
     } else {
         device.stage = STAGE_IDLE;
     }
@@ -346,7 +459,11 @@ static void on_received(unsigned endpoint, size_t length)
 static void on_sent(unsigned endpoint)
 {
     if (endpoint != 0) {
-        device.description->function->sent(endpoint);
+        for (unsigned i = 0; i < device.description->function_count; ++i) {
+            if (device.description->functions[i]->sent != NULL) {
+                device.description->functions[i]->sent(endpoint);
+            }
+        }
     } else if (device.stage == STAGE_DATA_IN) {
         data_in_next();
     } else {
@@ -358,6 +475,44 @@ static void on_reset(void)
 {
     device.stage = STAGE_IDLE;
     configuration_leave();
+}
+
+uint32_t usb_device_deferred(struct usb_request *request)
+{
+    uint32_t state = interrupt_mask();
+    uint32_t number = device.stage == STAGE_DEFERRED ? device.number : 0;
+    *request = device.request;
+    interrupt_restore(state);
+    return number;
+}
+
+bool usb_device_answer(uint32_t number, const uint8_t *bytes, size_t length)
+{
+    uint32_t state = interrupt_mask();
+    bool waits = device.stage == STAGE_DEFERRED && number == device.number;
+    if (waits && (device.request.type & USB_REQUEST_IN) != 0) {
+        data_in(bytes, length);
+    } else if (waits) {
+        status_in();
+    }
+    interrupt_restore(state);
+    return waits;
+}
+
+bool usb_device_stall(uint32_t number)
+{
+    uint32_t state = interrupt_mask();
+    bool waits = device.stage == STAGE_DEFERRED && number == device.number;
+    if (waits) {
+        stall();
+    }
+    interrupt_restore(state);
+    return waits;
+}
+
+bool usb_device_is_quiet(void)
+{
+    return device.stage == STAGE_IDLE;
 }
 
 static const struct usb_otg_events events = {

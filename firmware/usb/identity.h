@@ -6,9 +6,14 @@
 
 #include "firmware/usb/device.h"
 
-// Descriptors for a serial port on this board, with the unique id as serial number. `manufacturer`
-// and `product` are the owner's, empty: ours. Returns the same memory each time.
+// Descriptors for a serial port and DFU on this board, with the unique id as serial number.
+// `manufacturer` and `product` are the owner's, empty: ours; `layout` is the memory's, which stays
+// where it is. Returns the same memory each time.
 const struct usb_device_description *usb_identity(const char *board_name, const uint32_t uid[3],
-                                                  const char *manufacturer, const char *product);
+                                                  const char *manufacturer, const char *product,
+                                                  const char *layout);
+
+// Why DFU failed, for its string; stays where it is.
+void usb_identity_reason(const char *reason);
 
 #endif

@@ -252,5 +252,26 @@ def test_refused():
             check_tool(ide(folder, "eclipse", tool=alone), 82, "make install")
 
 
+def test_scripts():
+    """shellcheck finds nothing in the wrappers, which are plain POSIX shell"""
+    scripts = sorted((ROOT / "debug").glob("*.sh"))
+    check(len(scripts) >= 3, scripts)
+    process = subprocess.run(["shellcheck", "--shell=sh", *scripts], capture_output=True, text=True, timeout=60)
+    check(process.returncode == 0, process.stdout + process.stderr)
+
+
+def test_install():
+    """make install brings the debuggers' files along, and the installed tool finds them"""
+    with tempfile.TemporaryDirectory(prefix="quadlane-ide-") as place, project("plain") as folder:
+        subprocess.run(["make", "-s", "-o", "build/quadlane", "-o", "build/quadlane-board", "install",
+                        f"DESTDIR={place}", "PREFIX=/usr"], cwd=ROOT, check=True, timeout=120)
+        check_tool(ide(folder, "eclipse", tool=pathlib.Path(place) / "usr/bin/quadlane"))
+        _, launch = launch_of(folder / "motor-jlink.launch")
+        wrapper = pathlib.Path(launch[EMBEDDED + "jlink.gdbServerExecutable"])
+        check(wrapper.is_relative_to(pathlib.Path(place).resolve() / "usr/share"), wrapper)
+        found = subprocess.run([wrapper.parent / "find_quadlane.sh"], capture_output=True, text=True, check=True)
+        check(os.path.samefile(found.stdout.strip(), pathlib.Path(place) / "usr/bin/quadlane"), found.stdout)
+
+
 if __name__ == "__main__":
     run_tests(globals())

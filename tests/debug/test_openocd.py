@@ -96,6 +96,36 @@ def test_flash_jtag():
     flash_session("jtag", 9000)
 
 
+def test_board_file():
+    """The board's file: reset init sets pins and clock, maps the chip by one line each, and stmqspi programs it by the probe"""
+    # RM0433: RCC_AHB3ENR 14, GPIO alternate functions, QUADSPI_CCR. Pins: SP Racing H7 EXTREME, PX4 edition.
+    pins = {"B": [2, 10], "D": [11, 12, 13], "E": [2]}
+    image = bytes((i * 11 + (i >> 7)) & 0xFF for i in range(20000))
+    with ProbedBoard(program=None) as board:
+        path, dump = board.folder / "image.bin", board.folder / "dump.bin"
+        path.write_bytes(image)
+        registers = [f"mrw {0x58020000 + 0x400 * (ord(port) - 65) + offset:#x}" for port in pins for offset in (0, 0x20, 0x24)]
+        answers = board.openocd(
+            "dapdirect_swd", "reset init", "mrw 0x52005014", "mrw 0x580244D4", *registers, "flash probe 1",
+            "join [split [flash info 1] \\n] { }", f"flash write_image erase {path} 0x90100000", f"dump_image {dump} 0x90100000 {len(image)}",
+            "reset init", "mrw 0x52005014", f"verify_image {path} 0x90100000")
+        for ccr in (int(answers[1], 0), int(answers[-2], 0)):
+            lines = [ccr >> shift & 3 for shift in (8, 10, 24)]
+            check_equal((lines, ccr >> 26 & 3), ([1, 1, 1], 3), "lines of instruction, address and data; FMODE")
+        check(int(answers[2], 0) & 1 << 14, "the clock of QUADSPI")
+        values = [int(answer, 0) for answer in answers[3:3 + len(registers)]]
+        for index, (port, numbers) in enumerate(pins.items()):
+            mode, low, high = values[3 * index:3 * index + 3]
+            for number in numbers:
+                function = (low if number < 8 else high) >> 4 * (number % 8) & 15
+                check_equal((mode >> 2 * number & 3, function), (2, 9), f"mode and function of P{port}{number}")
+        check("'stmqspi' found at 0x90000000" in answers[-7], f"flash probe: {answers[-7]}")
+        check("w25q128" in answers[-6], f"flash info: {answers[-6]}")
+        check(dump.read_bytes() == image, "what the window shows is not what the probe wrote")
+        check(f"verified {len(image)} bytes" in answers[-1], f"{answers[-1]}")
+        check("violation" not in board.output(), "OpenOCD broke rules")
+
+
 def test_components():
     """ROM tables lead to the core's units and the trace components"""
     with ProbedBoard(program=None) as board:

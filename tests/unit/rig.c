@@ -74,6 +74,7 @@ void rig_restart(struct rig *rig)
         .ring_size = RING_SIZE,
     };
     server_init(&rig->server, &config);
+    dfu_init(&rig->dfu, &rig->server, rig->dfu_buffer);
     ql_frame_decoder_init(&rig->decoder);
     rig->out_length = 0;
     rig->out_used = 0;
@@ -132,6 +133,7 @@ void rig_run(struct rig *rig)
     bool more;
     do {
         more = server_run(&rig->server);
+        more = dfu_run(&rig->dfu) || more;
         size_t before = rig->out_length;
         out_take(rig);
         more = more || rig->out_length != before;

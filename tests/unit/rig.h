@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_RIG_H
 #define TESTS_UNIT_RIG_H
 
+#include "core/dfu.h"
 #include "core/server.h"
 #include "tests/unit/fake_nor.h"
 
@@ -16,6 +17,8 @@ struct rig {
     struct lock_memory lock_memory;   // survives rig_restart
     const struct ram_service *ram;    // none, if no test gives one
     struct server server;
+    struct dfu dfu;
+    uint8_t dfu_buffer[QL_DFU_TRANSFER_SIZE];
     uint8_t *ring; // on the heap, so that the sanitizer sees its ends
     // What the board sent and no test has looked at yet.
     uint8_t out[65536];

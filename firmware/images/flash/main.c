@@ -9,6 +9,7 @@
 
 #include "abi/protocol.h"
 #include "core/boot.h"
+#include "core/dfu.h"
 #include "core/server.h"
 #include "firmware/board.h"
 #include "firmware/chip/hash.h"
@@ -24,6 +25,7 @@
 #include "firmware/indicator.h"
 #include "firmware/usb/cdc.h"
 #include "firmware/usb/device.h"
+#include "firmware/usb/dfu.h"
 #include "firmware/usb/identity.h"
 
 enum {
@@ -36,6 +38,8 @@ int main(void);
 
 static struct nor nor;
 static struct server server;
+static struct dfu dfu;
+static char dfu_layout_text[DFU_LAYOUT_SIZE];
 static struct server_facts facts;
 static struct lock_memory lock_memory __attribute__((section(".noinit"), used));
 static uint8_t ring[RING_SIZE] __attribute__((section(".noinit.ring"))); // needs no zeros
@@ -147,6 +151,7 @@ static void server_start(void)
         .ring_size = sizeof ring,
     };
     server_init(&server, &config);
+    dfu_init(&dfu, &server, usb_dfu_buffer());
 }
 
 // The board as the program shall find it (SPEC.md section 8), then the program. One in RAM
@@ -199,8 +204,9 @@ static void usb_start(void)
     lock_identify(&server.lock); // while nothing else hashes
     build_identify();
     const struct settings *settings = server_settings(&server);
-    usb_device_start(
-        usb_identity(board.name, facts.uid, settings->manufacturer, settings->product));
+    dfu_layout(&dfu, dfu_layout_text);
+    usb_device_start(usb_identity(board.name, facts.uid, settings->manufacturer, settings->product,
+                                  dfu_layout_text));
 }
 
 static void usb_stop(void)
@@ -221,6 +227,7 @@ static bool line_has_changed(void)
     }
     generation = usb_device_generation();
     server_line_reset(&server);
+    dfu_line_reset(&dfu);
     return true;
 }
 
@@ -238,7 +245,10 @@ static bool serve_once(void)
             server_receive(&server, bytes, length);
         }
     }
+    usb_dfu_serve(&dfu);
+    usb_identity_reason(dfu_reason(&dfu));
     bool more = server_run(&server);
+    more = dfu_run(&dfu) || more;
     while ((room = cdc_room()) > 0 &&
            (length = server_transmit(&server, bytes, room < sizeof bytes ? room : sizeof bytes)) >
                0) {
@@ -274,7 +284,8 @@ static bool led_is_lit(bool panicked)
 static void act(const struct server_action *action)
 {
     uint32_t since_ms = time_now_ms();
-    while (!cdc_has_sent_all() && time_now_ms() - since_ms < ANSWER_LIMIT_MS) {
+    while (!(cdc_has_sent_all() && usb_device_is_quiet()) &&
+           time_now_ms() - since_ms < ANSWER_LIMIT_MS) {
         interrupt_wait(interrupt_notes());
     }
     usb_stop();
@@ -308,8 +319,9 @@ static void offer_end(struct offer *offer, enum ql_stay_reason reason)
 // Returns whether there is more to do at once.
 static bool offer_step(struct offer *offer)
 {
-    enum boot_window_state state = boot_window_step(
-        &offer->window, time_now_ms(), usb_device_is_configured(), server_frames_taken(&server));
+    enum boot_window_state state =
+        boot_window_step(&offer->window, time_now_ms(), usb_device_is_configured(),
+                         server_frames_taken(&server) + dfu.transfers);
     if (state == BOOT_WINDOW_STAY) {
         offer_end(offer, QL_STAY_HOST);
         return false;
@@ -348,6 +360,9 @@ static _Noreturn void serve(bool offered)
         bool more = serve_once();
         led_set(led_is_lit(panicked));
         struct server_action action = server_action(&server);
+        if (action.kind == SERVER_ACT_NOT) {
+            action = dfu_action(&dfu);
+        }
         if (action.kind != SERVER_ACT_NOT) {
             act(&action);
         }

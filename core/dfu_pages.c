@@ -1,0 +1,118 @@
+// The memory's layout as DfuSe tells it. Written from SPEC.md section 19; the form of the text is
+// that of ST's UM0424, chapter 4.3.2.
+//
+// SPDX-License-Identifier: MIT
+#include "core/dfu_parts.h"
+
+enum {
+    PAGE_MAX = 65536, // unless there were too many
+    KIB = 1024,
+    MIB = 1024 * 1024,
+};
+
+// The chip's largest erase size of at most `limit` bytes, or its smallest one (limit 0).
+static uint32_t erase_size(const struct nor *nor, uint32_t limit)
+{
+    uint32_t best = 0;
+    for (unsigned i = 0; i < NOR_ERASE_TYPES; i++) {
+        uint32_t size =
+            nor->geometry.erase[i].size_log2 == 0 ? 0 : 1u << nor->geometry.erase[i].size_log2;
+        if (size == 0 || (limit != 0 && size > limit))
+            continue;
+        if (best == 0 || (limit != 0 ? size > best : size < best))
+            best = size;
+    }
+    return best;
+}
+
+void dfu_pages_init(struct dfu *dfu)
+{
+    const struct update *update = dfu->update;
+    uint32_t size = update->program_end - update->program_first;
+    uint32_t most = DFU_SEGMENTS_MAX * DFU_SEGMENT_PAGES_MAX;
+    if (update->nor->state == NOR_ABSENT)
+        return;
+    dfu->tail_size = erase_size(update->nor, 0);
+    dfu->page_erase = erase_size(update->nor, PAGE_MAX);
+    if (dfu->page_erase == 0)
+        dfu->page_erase = dfu->tail_size;
+    dfu->page_size = dfu->page_erase;
+    while (size / dfu->page_size > most)
+        dfu->page_size *= 2;
+    dfu->page_count = size / dfu->page_size;
+    dfu->tail_count = size % dfu->page_size / dfu->tail_size;
+    if (dfu->tail_count > DFU_SEGMENT_PAGES_MAX)
+        dfu->tail_count = DFU_SEGMENT_PAGES_MAX;
+}
+
+uint32_t dfu_page_address(const struct dfu *dfu, uint32_t page)
+{
+    uint32_t first = dfu->update->program_first;
+    if (page <= dfu->page_count)
+        return first + page * dfu->page_size;
+    return first + dfu->page_count * dfu->page_size + (page - dfu->page_count) * dfu->tail_size;
+}
+
+uint32_t dfu_page_find(const struct dfu *dfu, uint32_t address)
+{
+    uint32_t offset = address - dfu->update->program_first;
+    uint32_t tail = dfu->page_count * dfu->page_size;
+    if (offset < tail)
+        return offset / dfu->page_size;
+    return dfu->page_count + (offset - tail) / dfu->tail_size;
+}
+
+bool dfu_page_is_noted(const struct dfu *dfu, uint32_t page)
+{
+    return page < DFU_PAGES_MAX && (dfu->noted[page / 8] >> page % 8 & 1) != 0;
+}
+
+void dfu_page_note(struct dfu *dfu, uint32_t page, bool noted)
+{
+    if (dfu_page_is_noted(dfu, page) == noted || page >= DFU_PAGES_MAX)
+        return;
+    dfu->noted[page / 8] ^= (uint8_t)(1u << page % 8);
+    dfu->noted_count += noted ? 1 : UINT32_MAX;
+}
+
+static char *text_put(char *at, const char *text)
+{
+    while (*text)
+        *at++ = *text++;
+    *at = 0;
+    return at;
+}
+
+static char *number_put(char *at, uint32_t value, unsigned digits)
+{
+    for (unsigned i = digits; i-- > 0; value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[digits] = 0;
+    return at + digits;
+}
+
+static char *segment_put(char *at, uint32_t count, uint32_t size)
+{
+    bool in_mib = size >= MIB;
+    at = number_put(at, count, 2);
+    at = text_put(at, "*");
+    at = number_put(at, size / (in_mib ? MIB : KIB), 3);
+    return text_put(at, in_mib ? "Mg" : "Kg");
+}
+
+void dfu_layout(const struct dfu *dfu, char text[DFU_LAYOUT_SIZE])
+{
+    char *at = text_put(text, "@External Flash /0x90100000/");
+    uint32_t left = dfu->page_count;
+    if (left + dfu->tail_count == 0)
+        at = segment_put(at, 0, PAGE_MAX);
+    while (left > 0) {
+        uint32_t count = left < DFU_SEGMENT_PAGES_MAX ? left : DFU_SEGMENT_PAGES_MAX;
+        left -= count;
+        at = segment_put(at, count, dfu->page_size);
+        if (left + dfu->tail_count > 0)
+            at = text_put(at, ",");
+    }
+    if (dfu->tail_count > 0)
+        (void)segment_put(at, dfu->tail_count, dfu->tail_size);
+}
