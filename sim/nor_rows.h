@@ -34,7 +34,8 @@
     {0x03, "read", SPI, NOR_READ_ARRAY, 0, MODE, 1, 0, 0, OUT, 1, 50, 0},                          \
     {0x0B, "fast read", SPI, NOR_READ_ARRAY, 0, MODE, 1, 0, 8, OUT, 1, 0, field},                  \
     {0x3B, "fast read dual output", SPI, NOR_READ_ARRAY, 0, MODE, 1, 0, 8, OUT, 2, 0, field},      \
-    {0x6B, "fast read quad output", SPI, NOR_READ_ARRAY, 0, MODE, 1, 0, 8, OUT, 4, 0, QE | (field)}, \
+    {0x6B, "fast read quad output", SPI, NOR_READ_ARRAY,                                           \
+     0, MODE, 1, 0, 8, OUT, 4, 0, QE | (field)},                                                   \
     {0x02, "page program", SPI, NOR_PROGRAM, 0, MODE, 1, 0, 0, IN, 1, 0, WEL},                     \
     {0x20, "erase 4 KB", SPI, NOR_ERASE, 12, MODE, 1, 0, 0, NONE, 0, WEL},                         \
     {0x52, "erase 32 KB", SPI, NOR_ERASE, 15, MODE, 1, 0, 0, NONE, 0, WEL},                        \

@@ -1,4 +1,5 @@
-// The virtual board's chip, or two of them, behind a `struct nor_bus`, for tests of the core without a controller.
+// The virtual board's chip, or two of them, behind a `struct nor_bus`, for tests of the core
+// without a controller.
 //
 // SPDX-License-Identifier: MIT
 #ifndef TESTS_UNIT_MODEL_BUS_H
