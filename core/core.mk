@@ -5,7 +5,7 @@ CORE_SOURCES := core/boot.c core/dfu.c core/dfu_download.c core/dfu_pages.c core
                 core/update.c core/update_open.c
 
 UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server \
-                boot lock ram_program dfu)
+                boot lock ram_program dfu settings)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
 # Tests make their own policies; this is the one of an image without an issuer.
 UNIT_SHARED  += core/lock_open.c
