@@ -259,6 +259,33 @@ def test_eclipse_terminate():
                     server.wait_gone()
 
 
+def test_attach():
+    """Eclipse's "connect to running": nothing is reset or loaded, the program goes on where it was"""
+    with bench() as board:
+        make_files(board, "eclipse")
+        check_tool(board.tool("flash", FAST))
+        board.wait_uart("fast: done")
+        launch = read_launch(board.project / "fast-jlink.launch")
+        command = [{"-vd": "-noreset", "-ir": "-noir"}.get(word, word) for word in jlink_command(launch)]
+        began = board.statistics()["reset_ns"]
+        with Server(board, command) as server:
+            server.wait_says("Waiting for GDB connection")
+            with MachineInterface(*ECLIPSE_GDB) as gdb:
+                gdb.ask_all(ECLIPSE_FIRST)
+                gdb.ask(f"-target-select remote localhost:{launch[JLINK + 'gdbServerGdbPortNumber']}")
+                gdb.ask_all(["monitor speed 1000", "monitor speed auto", "monitor flash breakpoints 1",
+                             "monitor semihosting enable", f"symbol-file {FAST}", "tbreak main", "monitor regs",
+                             "flushreg"])
+                check('value="' in gdb.ask("-data-evaluate-expression noise"), "a variable")
+                where = int(re.search(r"0x([0-9a-f]+)", gdb.ask("-data-evaluate-expression $pc")).group(1), 16)
+                check(where < 0x10000 or where >> 20 == 0x901, f"the program counter is {where:#x}")
+                gdb.send("-gdb-exit")
+                gdb.process.wait(10)
+            check_equal(server.wait_gone(), 0, "exit code of the wrapper")
+        check_equal(board.statistics()["reset_ns"], began, "time of the last reset")
+        check("over USB" not in server.output(), "nothing is loaded")
+
+
 def test_with_a_watcher():
     """`flash --watch` in the background and the Debug button do not get into each other's way"""
     with bench() as board:
