@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "core/entry.h"
+#include "core/server_entry.h"
+
 #include "abi/bytes.h"
 
 enum {
@@ -95,7 +98,9 @@ static void chip_add(struct items *items, const struct server *server)
     if (nor->state == NOR_ABSENT)
         return;
     word_add(items, QL_INFO_CHIP_SIZE, geometry->size);
-    memcpy(item_add(items, QL_INFO_STATUS_REGISTERS, 3), nor->status, 3);
+    uint8_t *status = item_add(items, QL_INFO_STATUS_REGISTERS, 3);
+    for (unsigned i = 0; i < 3; i++)
+        status[i] = nor->status[i] | nor->second_status[i];
     words_add(items, QL_INFO_PROGRAM_AREA, server->update.program_first,
               server->update.program_end);
     erase_types_add(items, geometry);
@@ -118,6 +123,18 @@ static void verdict_add(struct items *items, struct server *server)
     ql_store_u16(value, (uint16_t)verdict.status);
     ql_store_u16(value + 2, 0);
     ql_store_u32(value + 4, verdict.detail);
+}
+
+static void attempts_add(struct items *items, struct server *server)
+{
+    if (!update_is_idle(&server->update))
+        return;
+    const struct records_run *run = server_confirming_run(server, server_boot_address(server));
+    if (!run)
+        return;
+    uint8_t *value = item_add(items, QL_INFO_ATTEMPTS, QL_ATTEMPTS_SIZE);
+    value[QL_ATTEMPTS_COUNT] = (uint8_t)entry_attempts(server->facts->attempts, run->sha256);
+    value[QL_ATTEMPTS_LIMIT] = server_settings(server)->attempts;
 }
 
 static void runs_add(struct items *items, const struct records *records)
@@ -211,6 +228,7 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     byte_add(&items, QL_INFO_STAY_REASON, (uint8_t)facts->stay_reason);
     word_add(&items, QL_INFO_BOOT_ADDRESS, server_boot_address(server));
     verdict_add(&items, server);
+    attempts_add(&items, server);
     word_add(&items, QL_INFO_RESET_CAUSE, facts->reset_cause);
     word_add(&items, QL_INFO_IDCODE, facts->idcode);
     words_add(&items, QL_INFO_CLOCKS, facts->cpu_hz, facts->quadspi_hz);

@@ -16,6 +16,8 @@ static const uint8_t default_unique_id[12] = {0x26, 0x00, 0x3B, 0x00, 'Q', 'U',
 enum option_code {
     OPTION_BOARD = 256,
     OPTION_LIST_BOARDS,
+    OPTION_CHIP,
+    OPTION_LIST_CHIPS,
     OPTION_LOAD,
     OPTION_NOR,
     OPTION_UID,
@@ -38,6 +40,8 @@ enum option_code {
 static const struct option long_options[] = {
     {"board", required_argument, NULL, OPTION_BOARD},
     {"list-boards", no_argument, NULL, OPTION_LIST_BOARDS},
+    {"chip", required_argument, NULL, OPTION_CHIP},
+    {"list-chips", no_argument, NULL, OPTION_LIST_CHIPS},
     {"load", required_argument, NULL, OPTION_LOAD},
     {"nor", required_argument, NULL, OPTION_NOR},
     {"uid", required_argument, NULL, OPTION_UID},
@@ -66,19 +70,23 @@ void options_print_help(void)
         "\n"
         "  --board NAME          the board to be (default h750_w25q128)\n"
         "  --list-boards         print the boards there are\n"
+        "  --chip NAME           another flash chip in place of the board's (both, if it has two)\n"
+        "  --list-chips          print the flash chips there are\n"
         "  --load FILE[@ADDRESS] load ELF, Intel HEX or, with ADDRESS, raw bytes into internal\n"
         "                        flash, RAM or the chip; may be given several times\n"
         "  --nor FILE            keep the chip's content in FILE (made if missing)\n"
         "  --uid HEX             unique id, 24 hexadecimal digits in order of address\n"
         "                        (default 26003B00515541444C414E45)\n"
         "  --usb WHERE           the USB serial port: unix:PATH, pty, lockstep:PATH or none\n"
-        "                        (default: a socket where `quadlane` looks for boards)\n"
+        "                        (default: a socket where `quadlane` looks for boards); or the\n"
+        "                        whole USB device: usbredir:unix:PATH for QEMU's usb-redir,\n"
+        "                        usbip:[ADDRESS:]PORT for `usbip attach` of a Linux computer\n"
         "  --uart NAME=WHERE     a serial port: stdio, unix:PATH, file:PATH or pty; may be\n"
         "                        given several times (default: the board's console on stdio)\n"
         "  --control unix:PATH   take commands: reset, power-cycle, power-cut-after N [FRACTION],\n"
         "                        power-off-after N [FRACTION], flash-cut-after N [FRACTION],\n"
         "                        flash-fail erase|program|options N, tear-seed N,\n"
-        "                        usb plug|unplug,\n"
+        "                        usb plug|unplug|suspend|resume,\n"
         "                        chip-times typical|maximum, wear-out ADDRESS erase|program|none,\n"
         "                        chip-status SR1 SR2 SR3,\n"
         "                        button down|up, stats, quit\n"
@@ -168,6 +176,9 @@ static bool parse_flag(struct options *options, int option)
     case OPTION_LIST_BOARDS:
         options->list_boards = true;
         return true;
+    case OPTION_LIST_CHIPS:
+        options->list_chips = true;
+        return true;
     case OPTION_LENIENT:
         options->lenient = true;
         return true;
@@ -191,6 +202,9 @@ static bool parse_option(struct options *options, int option, const char *argume
     switch (option) {
     case OPTION_BOARD:
         options->board = argument;
+        return true;
+    case OPTION_CHIP:
+        options->chip = argument;
         return true;
     case OPTION_LOAD:
         return add(options->loads, &options->load_count, OPTIONS_LOADS_MAX, argument);

@@ -42,11 +42,6 @@ bool flash_is_write_protected(void)
     return (FLASH_WPSN_CUR1R & SECTOR_0) == 0;
 }
 
-bool flash_debugger_is_there(void)
-{
-    return (CoreDebug_DHCSR & CoreDebug_DHCSR_C_DEBUGEN) != 0;
-}
-
 static bool is_changing(void)
 {
     return (FLASH_OPTSR_CUR & FLASH_OPTSR_CUR_OPT_BUSY) != 0;

@@ -19,8 +19,6 @@
 // FLASH_OPTSR_CUR; its RDP byte is 0xAA at level 0, 0xCC at level 2, anything else at level 1.
 uint32_t flash_options(void);
 bool flash_is_write_protected(void);
-// A debugger is connected. At level 1 the flash then cannot be read until power was off.
-bool flash_debugger_is_there(void);
 
 enum flash_change {
     FLASH_READ_LEVEL_1,

@@ -408,6 +408,8 @@
 
 #define RTC_BASE 0x58004000u
 
+#define RTC_BKP29R REGISTER(RTC_BASE + 0x0C4)
+#define RTC_BKP30R REGISTER(RTC_BASE + 0x0C8)
 #define RTC_BKP31R REGISTER(RTC_BASE + 0x0CC)
 
 // DBGMCU
@@ -468,6 +470,11 @@
 #define SCB_DCISW_WAY            (0x3u << 30)
 #define SCB_DCCMVAC              REGISTER(SCB_BASE + 0x268)
 
+#define CoreDebug_BASE 0xE000EDF0u
+
+#define CoreDebug_DHCSR           REGISTER(CoreDebug_BASE + 0x00)
+#define CoreDebug_DHCSR_C_DEBUGEN (0x1u << 0)
+
 #define MPU_BASE 0xE000ED90u
 
 #define MPU_CTRL            REGISTER(MPU_BASE + 0x04)
@@ -483,11 +490,6 @@
 #define MPU_RASR_S          (0x1u << 18)
 #define MPU_RASR_AP         (0x7u << 24)
 #define MPU_RASR_XN         (0x1u << 28)
-
-#define CoreDebug_BASE 0xE000EDF0u
-
-#define CoreDebug_DHCSR           REGISTER(CoreDebug_BASE + 0x0)
-#define CoreDebug_DHCSR_C_DEBUGEN (0x1u << 0)
 
 #define AXI_BASE 0x51000000u
 

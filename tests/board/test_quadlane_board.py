@@ -62,15 +62,17 @@ def folder():
 
 
 def test_help():
-    """--help names every option and exit code; --version; --list-boards"""
+    """--help names every option and exit code; --version; --list-boards; --list-chips"""
     text = run("--help")
-    options = ("board", "list-boards", "load", "nor", "uid", "usb", "uart", "control", "speed", "until", "timeout",
+    options = ("board", "list-boards", "chip", "list-chips", "load", "nor", "uid", "usb", "uart", "control", "speed", "until", "timeout",
                "lenient", "trace", "registers", "help", "version")
     ended(text, 0, *(f"--{name}" for name in options), "2 wrong command line", "10 ", "11 ", "12 ", "13 ", "128+N")
     check_equal(text.stderr, "", "stderr")
     ended(run("--version"), 0, "quadlane-board 0.1.0\n")
     lines = run("--list-boards").stdout.splitlines()
     check("h750_w25q128" in [line.split(":")[0] for line in lines], f"boards: {lines}")
+    lines = run("--list-chips").stdout.splitlines()
+    check("W25Q128JV-IQ: 16 MiB, JEDEC id EF 40 18" in lines, f"chips: {lines}")
 
 
 def test_wrong_command_lines():
@@ -385,7 +387,7 @@ def test_control():
                              ("button down", "ok"), ("button up", "ok")]:
             check_equal(board.control(line), answer + "\n", line)
         for line in ("", "nosuch", "reset now", "power-cut-after", "power-cut-after many", "power-cut-after -1",
-                     "power-cut-after 1 2", "power-cut-after 1 x", "power-cut-after 1 -0.5", "usb", "usb in",
+                     "power-cut-after 1 2", "power-cut-after 1 x", "power-cut-after 1 -0.5", "usb", "usb in", "usb suspend", "usb resume",
                      "button", "button left", "stats all", "RESET", "x" * 1000):
             answer = board.control(line)
             check(answer.startswith("error: ") and answer.count("\n") == 1 and len(answer) > 20, f"{line!r}: {answer!r}")

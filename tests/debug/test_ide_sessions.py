@@ -203,9 +203,11 @@ def test_eclipse_jlink():
                     MachineInterface(*ECLIPSE_GDB) as gdb:
                 seconds = eclipse_session(gdb, launch[JLINK + "gdbServerGdbPortNumber"], jlink_first_reset(),
                                           JLINK_START)
+                ends = board.uart().count("fast: done")
                 gdb.send("-gdb-exit")
                 gdb.process.wait(10)
                 check_equal(server.wait_gone(), 0, "exit code of the wrapper (-singlerun)")
+            wait_for(lambda: board.uart().count("fast: done") > ends, 10, "the program, which goes on")
             check(seconds < 20, f"{seconds:.1f} s from load to main")
             print(f"# {seconds:.2f} s from load to main")
             check("violation" not in board.output(), "rules of the hardware were broken")
@@ -221,10 +223,12 @@ def test_eclipse_openocd():
             server.wait_says("Started by GNU MCU Eclipse")
             with MachineInterface(*ECLIPSE_GDB) as gdb:
                 eclipse_session(gdb, launch[OPENOCD + "gdbServerGdbPortNumber"], OPENOCD_FIRST_RESET, OPENOCD_START)
+                ends = board.uart().count("fast: done")
                 gdb.send("-gdb-exit")
                 gdb.process.wait(10)
             server.process.send_signal(signal.SIGTERM)
             server.wait_gone()
+            wait_for(lambda: board.uart().count("fast: done") > ends, 10, "the program, which goes on")
             check("violation" not in board.output(), "rules of the hardware were broken")
 
 
@@ -241,7 +245,8 @@ def test_eclipse_terminate():
                     gdb.ask_all(jlink_first_reset())
                     gdb.ask(f"symbol-file {FAST}")
                     gdb.ask(f"load {FAST} ")
-                    gdb.ask_all(["monitor clrbp", "monitor reset ", "monitor halt", "monitor regs", "flushreg"])
+                    gdb.ask_all(["monitor clrbp", "monitor reset 2", "monitor halt", "monitor regs", "flushreg"])
+                    check('<Reset_Handler' in gdb.ask("-data-evaluate-expression $pc"), "where a reset ends")
                     gdb.ask("continue")
                     time.sleep(0.3)
                     if end == "terminate":
@@ -252,6 +257,59 @@ def test_eclipse_terminate():
                     else:
                         server.process.send_signal(signal.SIGKILL)
                     server.wait_gone()
+
+
+def test_attach():
+    """Eclipse's "connect to running": nothing is reset or loaded, the program goes on where it was"""
+    with bench() as board:
+        make_files(board, "eclipse")
+        check_tool(board.tool("flash", FAST))
+        board.wait_uart("fast: done")
+        launch = read_launch(board.project / "fast-jlink.launch")
+        command = [{"-vd": "-noreset", "-ir": "-noir"}.get(word, word) for word in jlink_command(launch)]
+        began = board.statistics()["reset_ns"]
+        with Server(board, command) as server:
+            server.wait_says("Waiting for GDB connection")
+            with MachineInterface(*ECLIPSE_GDB) as gdb:
+                gdb.ask_all(ECLIPSE_FIRST)
+                gdb.ask(f"-target-select remote localhost:{launch[JLINK + 'gdbServerGdbPortNumber']}")
+                gdb.ask_all(["monitor speed 1000", "monitor speed auto", "monitor flash breakpoints 1",
+                             "monitor semihosting enable", f"symbol-file {FAST}", "tbreak main", "monitor regs",
+                             "flushreg"])
+                check('value="' in gdb.ask("-data-evaluate-expression noise"), "a variable")
+                where = int(re.search(r"0x([0-9a-f]+)", gdb.ask("-data-evaluate-expression $pc")).group(1), 16)
+                check(where < 0x10000 or where >> 20 == 0x901, f"the program counter is {where:#x}")
+                gdb.send("-gdb-exit")
+                gdb.process.wait(10)
+            check_equal(server.wait_gone(), 0, "exit code of the wrapper")
+        check_equal(board.statistics()["reset_ns"], began, "time of the last reset")
+        check("over USB" not in server.output(), "nothing is loaded")
+
+
+def test_with_a_watcher():
+    """`flash --watch` in the background and the Debug button do not get into each other's way"""
+    with bench() as board:
+        make_files(board, "eclipse")
+        launch = read_launch(board.project / "fast-jlink.launch")
+        with open(board.folder / "watch.log", "w") as log:
+            watcher = subprocess.Popen([TOOL, "flash", "--watch", FAST], stdout=log, stderr=subprocess.STDOUT,
+                                       stdin=subprocess.DEVNULL, env=board.environment)
+            try:
+                board.wait_uart("fast: done")  # it was there first
+                with Server(board, jlink_command(launch)) as server:
+                    server.wait_says("Waiting for GDB connection")
+                    with MachineInterface(*ECLIPSE_GDB) as gdb:
+                        eclipse_session(gdb, launch[JLINK + "gdbServerGdbPortNumber"], jlink_first_reset(),
+                                        JLINK_START)
+                        gdb.send("-gdb-exit")
+                        gdb.process.wait(10)
+                    check_equal(server.wait_gone(), 0, "exit code of the wrapper")
+                check(watcher.poll() is None, "the watcher goes on")
+            finally:
+                watcher.kill()
+                watcher.wait()
+        check("quadlane: " not in (board.folder / "watch.log").read_text(),
+              "the watcher complains: " + (board.folder / "watch.log").read_text())
 
 
 # --- VS Code --------------------------------------------------------------------------------------
