@@ -80,8 +80,8 @@ def test_pages():
     for name in BOARDS:
         page = (PAGES / f"{name}.md").read_text()
         text = twins()[name]
-        crystal = re.search(r"\d+ MHz crystal", text)[0]
-        chip = re.search(r"(?:\d x )?[A-Z]+\d+[A-Z]+\d+[A-Z-]*", text[text.index("crystal"):])[0]
+        crystal = re.search(r"\d+ MHz (?:crystal|oscillator)", text)[0]
+        chip = re.search(r"(?:\d x )?[A-Z]+\d+[A-Z]+\d+[A-Z-]*", text[text.index(" MHz "):])[0]
         for words in (crystal, chip):
             check(words in page, f"docs/boards/{name}.md does not say {words!r}")
         source = (ROOT / f"sim/boards/{name}.c").read_text()
