@@ -99,6 +99,22 @@ def test_openocd_files():
             check((ROOT / path).exists(), f"{path} is missing")
 
 
+def test_large_sectors():
+    """two chips erase 8 KiB at once: runs end in the middle of a sector, the log of records turns over; nothing is lost"""
+    with Board("--board", "stm32h750b_dk", bootloader=image("stm32h750b_dk")) as board:
+        check_tool(board.tool("flash", "--no-boot", ASLEEP))
+        file = board.folder / "data.bin"
+        for number in range(20):
+            content = random.Random(number).randbytes(9_000 + number)
+            file.write_bytes(content)
+            check_tool(board.tool("flash", "--data", "0x90200000", file))
+        check_tool(board.tool("verify", "0x90200000", file))
+        check_tool(board.tool("flash", "--data", "0x90201000", file), 32, "8192")
+        board.control("usb unplug")
+        board.control("power-cycle")
+        board.wait_uart(SAID, 20)
+
+
 def of_each_board():
     """A test for each board and subject, so that a failure names it."""
     tests = {}
