@@ -181,8 +181,8 @@ static void read_all_registers(struct probe_stlink *probe, uint8_t *data)
     }
 }
 
-// Level: 0 low, 1 released, 2 a pulse. OpenOCD releases the line at each start, driven or not; only a
-// line that was low resets the board then.
+// Level: 0 low, 1 released, 2 a pulse. OpenOCD releases the line at each start, driven or not; only
+// a line that was low resets the board then.
 static void drive_reset(struct probe_stlink *probe, uint8_t level)
 {
     if (level == 2 || (level == 1 && probe->reset_low)) {
