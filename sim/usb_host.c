@@ -54,6 +54,7 @@ static void disconnect(struct usb_host *host)
     host->identified = false;
     host->asleep = false;
     acm_gone(host);
+    program_gone(host);
 }
 
 static void connect(struct usb_host *host)

@@ -2,7 +2,7 @@
 //
 // usb_host.c: the port (connect, reset, suspend) and its face; usb_host_wire.c: frames and
 // transactions; usb_host_enumerate.c: what Linux asks of a new device; usb_host_descriptors.c: what
-// it accepts; usb_host_acm.c: the CDC-ACM driver.
+// it accepts; usb_host_acm.c: the CDC-ACM driver; usb_host_control.c: transfers of programs.
 //
 // SPDX-License-Identifier: MIT
 #ifndef SIM_USB_HOST_PARTS_H
@@ -25,7 +25,8 @@ enum control_result {
 
 struct usb_request {
     uint8_t setup[8];
-    uint8_t data[8]; // of the data stage towards the device; longer ones are not needed
+    uint8_t data[8];          // of the data stage towards the device
+    const uint8_t *long_data; // the same if 8 bytes are not enough, else NULL; lives until `done`
     void (*done)(struct usb_host *host, enum control_result result, size_t length);
 };
 
@@ -93,6 +94,16 @@ struct acm_function {
     struct data_pipe notify, in, out;
 };
 
+// usb_host_control.c: the transfer of a program.
+struct program_transfer {
+    bool under_way;
+    uint8_t setup[8];
+    uint8_t data[CONTROL_DATA_MAX];
+    void (*done)(void *context, enum usb_transfer_result result, const uint8_t *data,
+                 size_t length);
+    void *context;
+};
+
 enum acm_state { ACM_CLOSED, ACM_OPEN, ACM_DRAINING };
 
 struct usb_host {
@@ -138,6 +149,8 @@ struct usb_host {
     size_t notification_length;
     struct usb_serial_events events;
 
+    struct program_transfer program;
+
     uint64_t frames, out_bytes, in_bytes, naks, errors, enumerations;
 };
 
@@ -170,6 +183,9 @@ bool check_device_descriptor(struct usb_host *host, const uint8_t *data, size_t 
 bool check_configuration(struct usb_host *host, const uint8_t *data, size_t length);
 // Fills host->acm from a checked configuration.
 void find_acm(struct usb_host *host);
+
+// usb_host_control.c
+void program_gone(struct usb_host *host);
 
 // usb_host_acm.c
 void acm_init(struct usb_host *host);

@@ -405,7 +405,11 @@ static size_t control_packet(struct usb_host *host)
     }
     left = control_asked(control) - control->length;
     left = left < host->max_packet0 ? left : host->max_packet0;
-    memcpy(host->wire.packet, control->request.data + control->length, left);
+    memcpy(
+        host->wire.packet,
+        (control->request.long_data != NULL ? control->request.long_data : control->request.data) +
+            control->length,
+        left);
     return left;
 }
 
