@@ -175,7 +175,9 @@ def on_line(line):
 def main():
     from client import Line
     line = Line(sys.argv[1].removeprefix("lockstep:"))
-    line.wait_link()
+    line.run(0)  # it may be there already
+    if not line.link:
+        line.wait_link()
     dfu = on_line(line)
     with open(sys.argv[2], "rb") as file:
         data = file.read()
