@@ -10,6 +10,7 @@
 //   wear-out ADDRESS erase|program|none   the byte there no longer takes an erase, or a program
 //   chip-status SR1 SR2 SR3           the chip's status registers, as another tool left them
 //   usb plug|unplug                   the USB cable
+//   usb suspend|resume                the computer at its other end sleeps, wakes up
 //   button down|up                    the board's button
 //   stats                             counters, one "name value" a line, then ok
 //   quit                              ends the process with 0
@@ -18,6 +19,7 @@
 #include "sim/control.h"
 
 #include "sim/usb_cable.h"
+#include "sim/usb_host.h"
 #include "sim/virtual_board.h"
 
 #include <errno.h>
@@ -170,12 +172,17 @@ static void chip_status_command(struct virtual_board *board, const char *argumen
 static void usb_command(struct virtual_board *board, const char *argument, FILE *answer)
 {
     bool plug = strcmp(argument, "plug") == 0;
+    bool suspend = strcmp(argument, "suspend") == 0;
 
-    if (!plug && strcmp(argument, "unplug") != 0) {
-        fprintf(answer, "error: usb takes plug or unplug\n");
+    if (plug || strcmp(argument, "unplug") == 0) {
+        virtual_board_plug(board, plug);
+    } else if (!suspend && strcmp(argument, "resume") != 0) {
+        fprintf(answer, "error: usb takes plug, unplug, suspend or resume\n");
+        return;
+    } else if (!usb_host_suspend(virtual_board_usb(board), suspend)) {
+        fprintf(answer, "error: there is no device to suspend or resume\n");
         return;
     }
-    virtual_board_plug(board, plug);
     fprintf(answer, "ok\n");
 }
 
@@ -249,7 +256,8 @@ void control_execute(struct virtual_board *board, const char *line, FILE *answer
     fprintf(answer,
             "error: unknown command, there are reset, power-cycle, power-cut-after N "
             "[FRACTION], power-off-after N [FRACTION], tear-seed N, chip-times typical|maximum, "
-            "wear-out ADDRESS erase|program|none, chip-status SR1 SR2 SR3, usb plug|unplug, "
+            "wear-out ADDRESS erase|program|none, chip-status SR1 SR2 SR3, "
+            "usb plug|unplug|suspend|resume, "
             "button down|up, stats, quit\n");
 }
 

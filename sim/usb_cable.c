@@ -257,6 +257,10 @@ static void listener_ready(void *context, int fd, short revents)
         lockstep_accept(cable, peer);
         return;
     }
+    if (cable->kind == CABLE_REDIR) {
+        redir_accept(cable, peer);
+        return;
+    }
     cable_set_peer(cable, peer, cable_peer_ready, POLLIN);
     usb_host_open(cable->host, true);
 }
@@ -300,6 +304,31 @@ void cable_attach_stream(struct usb_cable *cable, void (*link)(void *context, bo
     usb_host_serial(cable->host, &events);
 }
 
+// Cables to a driver elsewhere. False: it is none of them, or `error` is filled.
+static bool remote_open(struct usb_cable *cable, const char *specification, char *error,
+                        size_t error_size)
+{
+    static const char redir[] = "usbredir:unix:", usbip[] = "usbip:";
+
+    if (strncmp(specification, redir, strlen(redir)) == 0) {
+        cable->kind = CABLE_REDIR;
+        if (!open_socket(cable, specification + strlen(redir), NULL, error, error_size)) {
+            return false;
+        }
+        redir_start(cable);
+        return true;
+    }
+    if (strncmp(specification, usbip, strlen(usbip)) == 0) {
+        cable->kind = CABLE_USBIP;
+        return usbip_open(cable, specification + strlen(usbip), error, error_size);
+    }
+    snprintf(error, error_size,
+             "There is no USB cable \"%s\"; there are unix:PATH, pty, usbredir:unix:PATH, "
+             "usbip:[ADDRESS:]PORT, lockstep:PATH and none.",
+             specification);
+    return false;
+}
+
 static bool cable_open(struct usb_cable *cable, const char *specification, const char *board_name,
                        char *error, size_t error_size)
 {
@@ -327,10 +356,7 @@ static bool cable_open(struct usb_cable *cable, const char *specification, const
     if (strcmp(specification, "none") == 0) {
         return true;
     }
-    snprintf(error, error_size,
-             "There is no USB cable \"%s\"; there are unix:PATH, lockstep:PATH, pty and none.",
-             specification);
-    return false;
+    return remote_open(cable, specification, error, error_size);
 }
 
 struct usb_cable *usb_cable_create(struct machine *machine, struct usb_host *host,
@@ -363,6 +389,12 @@ void usb_cable_close(struct usb_cable *cable)
 {
     struct usb_serial_events nothing = {0};
 
+    if (cable->kind == CABLE_REDIR) {
+        redir_drop(cable);
+        usb_host_take_back(cable->host);
+    } else if (cable->kind == CABLE_USBIP) {
+        usbip_close(cable);
+    }
     usb_host_serial(cable->host, &nothing);
     event_cancel(cable->machine, &cable->pty_poll);
     cable_drop_peer(cable);

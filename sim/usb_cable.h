@@ -1,7 +1,8 @@
 // Cables: what joins the virtual board's USB serial port to a program on this computer.
 //
 // Specifications (SPEC.md, section 10): `unix:PATH`, `pty`, `lockstep:PATH`, `none`; NULL is the
-// socket in the runtime folder where `quadlane` looks for virtual boards.
+// socket in the runtime folder where `quadlane` looks for virtual boards. `usbredir:unix:PATH` and
+// `usbip:[ADDRESS:]PORT` join the whole USB device to another computer's kernel instead.
 //
 // SPDX-License-Identifier: MIT
 #ifndef SIM_USB_CABLE_H

@@ -7,6 +7,7 @@
 #include "sim/machine.h"
 #include "sim/usb_cable.h"
 #include "sim/usb_host.h"
+#include "sim/usb_host_remote.h"
 
 #include <sys/types.h>
 #include <sys/un.h>
@@ -21,7 +22,33 @@ struct cable_bytes {
     size_t room;
 };
 
-enum cable_kind { CABLE_NONE, CABLE_SOCKET, CABLE_PTY, CABLE_LOCKSTEP };
+// Of requests that a peer may have under way: far more than a kernel ever has.
+#define REMOTE_URBS_MAX  1024u
+#define REMOTE_BYTES_MAX (16u * 1024u * 1024u)
+// Bytes for a peer that does not read: from here on it is not read either, and then given up.
+#define REMOTE_SLOW_ROOM (1024u * 1024u)
+#define REMOTE_LOST_ROOM (32u * 1024u * 1024u)
+
+enum cable_kind {
+    CABLE_NONE,
+    CABLE_SOCKET,
+    CABLE_PTY,
+    CABLE_LOCKSTEP,
+    CABLE_REDIR,
+    CABLE_USBIP,
+};
+
+struct usbip;
+
+// The far end of a usbredir connection.
+struct redir_peer {
+    bool greeted;                        // its hello has come
+    uint32_t capabilities;               // that both sides have
+    bool announced;                      // it knows of the device
+    size_t urbs, bytes;                  // under way
+    uint64_t interrupt_id;               // of the next packet that nobody asked for
+    struct redir_request *receiving[16]; // interrupt IN endpoints that are read
+};
 
 struct usb_cable {
     struct machine *machine;
@@ -48,6 +75,10 @@ struct usb_cable {
     bool link_told;                 // link state in the last answer
     struct cable_bytes out_waiting; // OUT bytes for which the host's queue had no room
     struct cable_bytes in_waiting;  // IN bytes since the last answer
+
+    // drivers elsewhere
+    struct redir_peer redir;
+    struct usbip *usbip;
 };
 
 void cable_append(struct cable_bytes *bytes, const void *data, size_t length);
@@ -62,6 +93,15 @@ int cable_listen_runtime(const char *board_name, char *path, size_t path_size, c
 void lockstep_start(struct usb_cable *cable);
 void lockstep_accept(struct usb_cable *cable, int fd);
 void lockstep_drop(struct usb_cable *cable);
+
+// usb_cable_redir.c
+void redir_start(struct usb_cable *cable);
+void redir_accept(struct usb_cable *cable, int fd);
+void redir_drop(struct usb_cable *cable);
+
+// usb_cable_usbip.c
+bool usbip_open(struct usb_cable *cable, const char *where, char *error, size_t error_size);
+void usbip_close(struct usb_cable *cable);
 
 // usb_cable_pty.c
 bool pty_open(struct usb_cable *cable, char *error, size_t error_size);

@@ -52,9 +52,11 @@ static void disconnect(struct usb_host *host)
     control_cancel_all(host);
     host->hub = HUB_EMPTY;
     host->identified = false;
+    host->suspended = false;
     host->asleep = false;
     acm_gone(host);
     program_gone(host);
+    remote_gone(host);
 }
 
 static void connect(struct usb_host *host)
@@ -150,6 +152,7 @@ void hub_port_failed(struct usb_host *host, const char *what)
     }
     wire_stop(host);
     host->hub = HUB_FAILED;
+    remote_gone(host);
     host_violation(host, "unable to enumerate the device: %s got no answer in %u attempts", what,
                    ATTEMPTS);
 }
@@ -198,10 +201,13 @@ static void suspend_timer_fire(void *context)
     }
 }
 
-void usb_host_suspend(struct usb_host *host, bool suspended)
+bool usb_host_suspend(struct usb_host *host, bool suspended)
 {
-    if (host->suspended == suspended || host->hub != HUB_TALKING) {
-        return;
+    if (host->hub != HUB_TALKING) {
+        return false;
+    }
+    if (host->suspended == suspended) {
+        return true;
     }
     host->suspended = suspended;
     if (suspended) {
@@ -214,6 +220,7 @@ void usb_host_suspend(struct usb_host *host, bool suspended)
         }
         event_arm_in(host->machine, &host->suspend_timer, RESUME_NS);
     }
+    return true;
 }
 
 void usb_host_remote_wakeup(struct usb_host *host)
@@ -252,6 +259,7 @@ struct usb_host *usb_host_create(struct machine *machine, const struct usb_devic
     wire_init(host);
     control_init(host);
     acm_init(host);
+    remote_init(host);
     add_statistics(host);
     usb_host_plug(host, plugged);
     return host;

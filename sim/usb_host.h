@@ -37,7 +37,8 @@ struct usb_host;
 struct usb_host *usb_host_create(struct machine *machine, const struct usb_device_port *port,
                                  bool plugged);
 void usb_host_plug(struct usb_host *host, bool plugged);
-void usb_host_suspend(struct usb_host *host, bool suspended); // no more frames, or resume
+// No more frames, or resume; false: there is no device.
+bool usb_host_suspend(struct usb_host *host, bool suspended);
 
 // Called by the controller model: the pull-up came or went; an endpoint that answered NAK may now
 // answer otherwise; the device signals remote wake-up.

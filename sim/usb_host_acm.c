@@ -132,15 +132,6 @@ static void probe_done(struct usb_host *host, enum control_result result, size_t
     port_follow(host);
 }
 
-void acm_probe(struct usb_host *host)
-{
-    if (!host->acm.present) {
-        machine_trace(host->machine, "usb", "host: the device has no serial port");
-        return;
-    }
-    send_line_coding(host, PROBE_RATE, probe_done);
-}
-
 void acm_gone(struct usb_host *host)
 {
     bool was_configured = host->configured;
@@ -148,6 +139,7 @@ void acm_gone(struct usb_host *host)
     event_cancel(host->machine, &host->drain_timer);
     host->configured = false;
     host->acm_state = ACM_CLOSED;
+    pipes_remove_all(host);
     host->acm = (struct acm_function){0};
     host->out_head = 0;
     host->out_count = 0;
@@ -165,22 +157,30 @@ void acm_init(struct usb_host *host)
 
 // --- Data ---------------------------------------------------------------------------------------
 
-bool acm_out_pending(const struct usb_host *host)
+static bool in_wanted(const struct usb_host *host, const struct data_pipe *pipe)
 {
-    return host->acm_state != ACM_CLOSED && host->out_count != 0 && !control_busy(host);
-}
-
-bool acm_in_wanted(const struct usb_host *host)
-{
+    (void)pipe;
     return host->acm_state != ACM_CLOSED && !host->throttled && !control_busy(host);
 }
 
-size_t acm_next_packet(struct usb_host *host, uint8_t *packet)
+static bool out_wanted(const struct usb_host *host, const struct data_pipe *pipe)
+{
+    (void)pipe;
+    return host->acm_state != ACM_CLOSED && host->out_count != 0 && !control_busy(host);
+}
+
+static bool notify_wanted(const struct usb_host *host, const struct data_pipe *pipe)
+{
+    (void)pipe;
+    return host->acm_state == ACM_OPEN;
+}
+
+static size_t next_packet(struct usb_host *host, struct data_pipe *pipe, uint8_t *packet)
 {
     size_t length = host->out_count;
 
-    if (length > host->acm.out.max_packet) {
-        length = host->acm.out.max_packet;
+    if (length > pipe->max_packet) {
+        length = pipe->max_packet;
     }
     for (size_t i = 0; i < length; i++) {
         packet[i] = host->out_queue[(host->out_head + i) % OUT_QUEUE_SIZE];
@@ -188,8 +188,9 @@ size_t acm_next_packet(struct usb_host *host, uint8_t *packet)
     return length;
 }
 
-void acm_packet_sent(struct usb_host *host, size_t length)
+static void packet_sent(struct usb_host *host, struct data_pipe *pipe, size_t length)
 {
+    (void)pipe;
     host->out_bytes += length;
     host->out_head = (host->out_head + length) % OUT_QUEUE_SIZE;
     host->out_count -= length < host->out_count ? length : host->out_count;
@@ -204,8 +205,10 @@ void acm_packet_sent(struct usb_host *host, size_t length)
     }
 }
 
-void acm_packet_received(struct usb_host *host, const uint8_t *data, size_t length)
+static void packet_received(struct usb_host *host, struct data_pipe *pipe, const uint8_t *data,
+                            size_t length)
 {
+    (void)pipe;
     host->in_bytes += length;
     if (host->acm_state == ACM_OPEN && length != 0 && host->events.received != NULL) {
         host->events.received(host->events.context, data, length);
@@ -213,7 +216,8 @@ void acm_packet_received(struct usb_host *host, const uint8_t *data, size_t leng
 }
 
 // Notifications may be cut into packets; nothing here depends on what they say, only on their form.
-void acm_notified(struct usb_host *host, const uint8_t *data, size_t length)
+static void notified(struct usb_host *host, struct data_pipe *pipe, const uint8_t *data,
+                     size_t length)
 {
     const uint8_t *kept = host->notification;
     size_t whole;
@@ -224,7 +228,7 @@ void acm_notified(struct usb_host *host, const uint8_t *data, size_t length)
     memcpy(host->notification + host->notification_length, data, length);
     host->notification_length += length;
     if (host->notification_length < 8) {
-        if (length < host->acm.notify.max_packet && length != 0) {
+        if (length < pipe->max_packet && length != 0) {
             host_violation(host, "notification of %zu bytes, its header alone has 8 (CDC 1.2, 6.3)",
                            host->notification_length);
             host->notification_length = 0;
@@ -263,15 +267,37 @@ static void halt_cleared(struct usb_host *host, enum control_result result, size
     }
 }
 
-void acm_halted(struct usb_host *host, struct data_pipe *pipe)
+static void halted(struct usb_host *host, struct data_pipe *pipe)
 {
-    uint8_t address = (uint8_t)(pipe->endpoint | (pipe == &host->acm.out ? 0 : 0x80));
+    uint8_t address = (uint8_t)(pipe->endpoint | (pipe->in ? 0x80 : 0));
     struct usb_request request = {.setup = {0x02, CLEAR_FEATURE, 0, 0, address, 0, 0, 0},
                                   .done = halt_cleared};
 
     machine_trace(host->machine, "usb", "host: endpoint %02X halted", address);
     pipe->halted = true;
     control_submit(host, &request);
+}
+
+static const struct pipe_user notify_user = {
+    .wanted = notify_wanted, .received = notified, .halted = halted, .failed = pipe_pause};
+static const struct pipe_user in_user = {
+    .wanted = in_wanted, .received = packet_received, .halted = halted, .failed = pipe_pause};
+static const struct pipe_user out_user = {.wanted = out_wanted,
+                                          .next_packet = next_packet,
+                                          .sent = packet_sent,
+                                          .halted = halted,
+                                          .failed = pipe_pause};
+
+void acm_probe(struct usb_host *host)
+{
+    if (!host->acm.present) {
+        machine_trace(host->machine, "usb", "host: the device has no serial port");
+        return;
+    }
+    pipe_add(host, &host->acm.notify, &notify_user);
+    pipe_add(host, &host->acm.in, &in_user);
+    pipe_add(host, &host->acm.out, &out_user);
+    send_line_coding(host, PROBE_RATE, probe_done);
 }
 
 // --- Face ---------------------------------------------------------------------------------------

@@ -289,25 +289,31 @@ static void take_functional(struct acm_search *search, const uint8_t *at)
     }
 }
 
-static void take_pipe(struct usb_host *host, struct data_pipe *pipe, const uint8_t *at,
-                      bool periodic)
+void describe_pipe(struct data_pipe *pipe, const uint8_t *at)
 {
+    bool periodic = (at[3] & 3) == 3;
     unsigned interval = 1;
 
-    if (pipe->present) {
-        host_violation(host, "endpoint %02X: a second one of its kind in the interface", at[2]);
-        return;
-    }
     while (periodic && interval * 2 <= at[6]) { // a host polls at powers of two
         interval *= 2;
     }
     *pipe = (struct data_pipe){.present = true,
                                .endpoint = at[2] & 15,
+                               .in = (at[2] & 0x80) != 0,
                                .max_packet = (uint16_t)(read16(at + 4) & 0x7FF),
                                .interval = periodic ? (uint16_t)interval : 0};
     if (pipe->max_packet > PACKET_MAX || pipe->max_packet == 0) {
         pipe->max_packet = PACKET_MAX;
     }
+}
+
+static void take_pipe(struct usb_host *host, struct data_pipe *pipe, const uint8_t *at)
+{
+    if (pipe->present) {
+        host_violation(host, "endpoint %02X: a second one of its kind in the interface", at[2]);
+        return;
+    }
+    describe_pipe(pipe, at);
 }
 
 // Endpoints of an interface into the pipes of the function.
@@ -324,9 +330,9 @@ static void take_endpoints(struct usb_host *host, const uint8_t *interface, cons
             continue;
         }
         if (!data && (at[3] & 3) == 3 && at[2] & 0x80) {
-            take_pipe(host, &acm->notify, at, true);
+            take_pipe(host, &acm->notify, at);
         } else if (data && (at[3] & 3) == 2) {
-            take_pipe(host, at[2] & 0x80 ? &acm->in : &acm->out, at, false);
+            take_pipe(host, at[2] & 0x80 ? &acm->in : &acm->out, at);
         } else {
             host_violation(host, "endpoint %02X has no use in a %s interface of CDC-ACM", at[2],
                            data ? "data" : "control");

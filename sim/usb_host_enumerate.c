@@ -162,8 +162,12 @@ static void step_ask(struct usb_host *host)
         break;
     case STEP_END:
         host->enumerations++;
-        find_acm(host);
-        acm_probe(host);
+        if (host->remote.used) {
+            remote_probe(host);
+        } else {
+            find_acm(host);
+            acm_probe(host);
+        }
         break;
     default:
         ask_string(host);
@@ -177,6 +181,7 @@ static void give_up(struct usb_host *host)
 {
     host->hub = HUB_FAILED;
     wire_stop(host);
+    remote_gone(host);
 }
 
 static void took_first_look(struct usb_host *host, size_t length)

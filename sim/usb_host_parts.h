@@ -2,7 +2,8 @@
 //
 // usb_host.c: the port (connect, reset, suspend) and its face; usb_host_wire.c: frames and
 // transactions; usb_host_enumerate.c: what Linux asks of a new device; usb_host_descriptors.c: what
-// it accepts; usb_host_acm.c: the CDC-ACM driver; usb_host_control.c: transfers of programs.
+// it accepts; usb_host_acm.c: the CDC-ACM driver; usb_host_control.c: transfers of programs;
+// usb_host_remote.c: drivers elsewhere, whose requests come over a cable.
 //
 // SPDX-License-Identifier: MIT
 #ifndef SIM_USB_HOST_PARTS_H
@@ -10,11 +11,15 @@
 
 #include "sim/machine.h"
 #include "sim/usb_host.h"
+#include "sim/usb_host_remote.h"
 
-#define CONTROL_DATA_MAX  4096u
+#define CONTROL_DATA_MAX  65536u
+#define CONFIGURATION_MAX 4096u
 #define CONTROL_QUEUE_MAX 8u
 #define OUT_QUEUE_SIZE    16384u
 #define PACKET_MAX        64u
+#define PIPES_MAX         30u
+#define PROGRAM_DATA_MAX  4096u
 
 enum control_result {
     CONTROL_OK,
@@ -27,6 +32,7 @@ struct usb_request {
     uint8_t setup[8];
     uint8_t data[8];          // of the data stage towards the device
     const uint8_t *long_data; // the same if 8 bytes are not enough, else NULL; lives until `done`
+    bool patient;             // whoever asks has a time limit of his own
     void (*done)(struct usb_host *host, enum control_result result, size_t length);
 };
 
@@ -45,9 +51,24 @@ struct control_pipe {
     unsigned queued;
 };
 
+struct data_pipe;
+
+// Who uses a pipe: asked for packets and told of what became of them.
+struct pipe_user {
+    bool (*wanted)(const struct usb_host *host, const struct data_pipe *pipe); // has work for it
+    size_t (*next_packet)(struct usb_host *host, struct data_pipe *pipe, uint8_t *packet); // peeks
+    void (*sent)(struct usb_host *host, struct data_pipe *pipe, size_t length);
+    void (*received)(struct usb_host *host, struct data_pipe *pipe, const uint8_t *data,
+                     size_t length);
+    void (*halted)(struct usb_host *host, struct data_pipe *pipe); // STALL
+    void (*failed)(struct usb_host *host, struct data_pipe *pipe); // three times no answer
+};
+
 struct data_pipe {
     bool present;
     uint8_t endpoint; // number without direction
+    bool in;
+    const struct pipe_user *user;
     uint16_t max_packet;
     uint16_t interval; // frames; 0: bulk
     bool data1;
@@ -62,7 +83,9 @@ enum wire_kind { WIRE_IDLE, WIRE_SETUP, WIRE_OUT, WIRE_IN_END };
 
 struct wire {
     struct event event;
-    bool running; // frames are sent
+    bool running;                       // frames are sent
+    struct data_pipe *pipes[PIPES_MAX]; // of the present configuration
+    unsigned pipe_count;
     bool waiting; // all that is pending was answered with NAK
     uint64_t wait_start_ns;
     uint64_t frame_start_ns;
@@ -98,10 +121,30 @@ struct acm_function {
 struct program_transfer {
     bool under_way;
     uint8_t setup[8];
-    uint8_t data[CONTROL_DATA_MAX];
+    uint8_t data[PROGRAM_DATA_MAX];
     void (*done)(void *context, enum usb_transfer_result result, const uint8_t *data,
                  size_t length);
     void *context;
+};
+
+struct urb_queue {
+    struct urb *first;
+    struct urb **end;
+};
+
+// usb_host_remote.c: the device as a driver elsewhere sees it.
+struct remote {
+    bool used;
+    bool present; // `connected` was told
+    bool ready;   // not between a reset and the end of the enumeration behind it
+    struct remote_events events;
+    struct remote_view view;
+    uint8_t device[18]; // as told
+    uint8_t configuration[CONFIGURATION_MAX];
+    struct urb_queue queues[URB_ENDPOINTS];
+    struct data_pipe pipes[PIPES_MAX];
+    uint8_t pipe_interfaces[PIPES_MAX];
+    unsigned pipe_count;
 };
 
 enum acm_state { ACM_CLOSED, ACM_OPEN, ACM_DRAINING };
@@ -128,7 +171,7 @@ struct usb_host {
     unsigned attempts;
     unsigned step;
     uint8_t device_descriptor[18];
-    uint8_t configuration[CONTROL_DATA_MAX];
+    uint8_t configuration[CONFIGURATION_MAX];
     size_t configuration_length;
     uint16_t language;
     unsigned string_interface; // whose name is asked for
@@ -150,6 +193,7 @@ struct usb_host {
     struct usb_serial_events events;
 
     struct program_transfer program;
+    struct remote remote;
 
     uint64_t frames, out_bytes, in_bytes, naks, errors, enumerations;
 };
@@ -166,7 +210,14 @@ void control_init(struct usb_host *host);
 // Queues a control transfer; `data` is read for requests towards the device.
 void control_submit(struct usb_host *host, const struct usb_request *request);
 void control_cancel_all(struct usb_host *host);
+// Ends the present transfer if it is `owner`'s (its `done`), without calling it.
+void control_cancel(struct usb_host *host,
+                    void (*done)(struct usb_host *, enum control_result, size_t));
 bool control_busy(const struct usb_host *host);
+// The pipes that the wire serves, in this order; `pipe` lives until pipes_remove_all.
+void pipe_add(struct usb_host *host, struct data_pipe *pipe, const struct pipe_user *user);
+void pipes_remove_all(struct usb_host *host);
+void pipe_pause(struct usb_host *host, struct data_pipe *pipe); // not asked for a while
 
 // usb_host.c
 void hub_port_failed(struct usb_host *host, const char *what); // resets and tries again, 4 times
@@ -181,22 +232,21 @@ const uint8_t *next_descriptor(const uint8_t *at, const uint8_t *end);
 // usb_host_descriptors.c: complaints end in violations; false: Linux would not use it.
 bool check_device_descriptor(struct usb_host *host, const uint8_t *data, size_t length);
 bool check_configuration(struct usb_host *host, const uint8_t *data, size_t length);
+// A pipe for an endpoint, from its checked descriptor.
+void describe_pipe(struct data_pipe *pipe, const uint8_t *descriptor);
 // Fills host->acm from a checked configuration.
 void find_acm(struct usb_host *host);
 
 // usb_host_control.c
 void program_gone(struct usb_host *host);
+// usb_host_remote.c
+void remote_init(struct usb_host *host);
+void remote_probe(struct usb_host *host); // the device is configured
+void remote_gone(struct usb_host *host);
 
 // usb_host_acm.c
 void acm_init(struct usb_host *host);
 void acm_probe(struct usb_host *host); // the device is configured
 void acm_gone(struct usb_host *host);
-size_t acm_next_packet(struct usb_host *host, uint8_t *packet); // peeks
-bool acm_out_pending(const struct usb_host *host);
-bool acm_in_wanted(const struct usb_host *host);
-void acm_packet_sent(struct usb_host *host, size_t length);
-void acm_packet_received(struct usb_host *host, const uint8_t *data, size_t length);
-void acm_notified(struct usb_host *host, const uint8_t *data, size_t length);
-void acm_halted(struct usb_host *host, struct data_pipe *pipe);
 
 #endif

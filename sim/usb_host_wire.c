@@ -22,6 +22,7 @@
 #define RETRIES          3u
 #define ERROR_PAUSE_NS   (100 * NS_PER_MS)
 #define CONTROL_LIMIT_NS (5 * NS_PER_S)
+#define TURN_CONTROL     0u
 
 static uint64_t bits_ns(uint64_t bits)
 {
@@ -54,7 +55,9 @@ static void control_start(struct usb_host *host)
     control->length = 0;
     control->errors = 0;
     control->naked = false;
-    event_arm_in(host->machine, &control->timeout, CONTROL_LIMIT_NS);
+    if (!control->request.patient) {
+        event_arm_in(host->machine, &control->timeout, CONTROL_LIMIT_NS);
+    }
     wire_kick(host);
 }
 
@@ -112,6 +115,18 @@ void control_cancel_all(struct usb_host *host)
     event_cancel(host->machine, &host->control.timeout);
     host->control.stage = CONTROL_IDLE;
     host->control.queued = 0;
+}
+
+void control_cancel(struct usb_host *host,
+                    void (*done)(struct usb_host *, enum control_result, size_t))
+{
+    if (host->control.stage == CONTROL_IDLE || host->control.request.done != done) {
+        return;
+    }
+    forget_control_transaction(host);
+    event_cancel(host->machine, &host->control.timeout);
+    host->control.stage = CONTROL_IDLE;
+    control_start(host);
 }
 
 bool control_busy(const struct usb_host *host)
@@ -223,13 +238,36 @@ static void pipe_refused(struct usb_host *host, struct data_pipe *pipe,
         pipe->naked = true;
         host->naks++;
     } else if (handshake == USB_STALL) {
-        acm_halted(host, pipe);
+        pipe->user->halted(host, pipe);
     } else {
         host->errors++;
         if (++pipe->errors >= RETRIES) {
             pipe->errors = 0;
-            pipe->resume_ns = machine_now_ns(host->machine) + ERROR_PAUSE_NS;
+            pipe->user->failed(host, pipe);
         }
+    }
+}
+
+void pipe_pause(struct usb_host *host, struct data_pipe *pipe)
+{
+    pipe->resume_ns = machine_now_ns(host->machine) + ERROR_PAUSE_NS;
+}
+
+void pipe_add(struct usb_host *host, struct data_pipe *pipe, const struct pipe_user *user)
+{
+    if (host->wire.pipe_count == PIPES_MAX) {
+        return; // there are no more endpoints
+    }
+    pipe->user = user;
+    host->wire.pipes[host->wire.pipe_count++] = pipe;
+}
+
+void pipes_remove_all(struct usb_host *host)
+{
+    host->wire.pipe_count = 0;
+    if (host->wire.pipe != NULL) {
+        host->wire.pipe = NULL;
+        host->wire.kind = WIRE_IDLE;
     }
 }
 
@@ -247,11 +285,7 @@ static void pipe_received(struct usb_host *host, struct data_pipe *pipe)
     }
     pipe->data1 = !wire->data1;
     pipe->errors = 0;
-    if (pipe == &host->acm.notify) {
-        acm_notified(host, wire->packet, wire->length);
-    } else {
-        acm_packet_received(host, wire->packet, wire->length);
-    }
+    pipe->user->received(host, pipe, wire->packet, wire->length);
 }
 
 // --- Transactions -------------------------------------------------------------------------------
@@ -304,8 +338,9 @@ static void start_in(struct usb_host *host, struct data_pipe *pipe)
 static void forget_refusals(struct usb_host *host)
 {
     host->control.naked = false;
-    host->acm.in.naked = false;
-    host->acm.out.naked = false;
+    for (unsigned i = 0; i < host->wire.pipe_count; i++) {
+        host->wire.pipes[i]->naked = false;
+    }
 }
 
 static void finish_out(struct usb_host *host, bool setup)
@@ -330,7 +365,7 @@ static void finish_out(struct usb_host *host, bool setup)
     if (pipe != NULL) {
         pipe->data1 = !pipe->data1;
         pipe->errors = 0;
-        acm_packet_sent(host, wire->length);
+        pipe->user->sent(host, pipe, wire->length);
     } else {
         control_sent(host, wire->length);
     }
@@ -366,30 +401,32 @@ static void finish_transaction(struct usb_host *host)
 
 // --- What comes next ----------------------------------------------------------------------------
 
-static bool pipe_usable(const struct usb_host *host, const struct data_pipe *pipe)
+static bool pipe_pending(const struct usb_host *host, const struct data_pipe *pipe)
 {
-    return pipe->present && !pipe->halted && machine_now_ns(host->machine) >= pipe->resume_ns;
+    return pipe->present && !pipe->halted && machine_now_ns(host->machine) >= pipe->resume_ns &&
+           pipe->user->wanted(host, pipe);
 }
 
-enum turn { TURN_CONTROL, TURN_IN, TURN_OUT, TURNS };
-
+// Turns: the control pipe first, then the bulk pipes in their order.
 static bool turn_pending(const struct usb_host *host, unsigned turn)
 {
-    switch (turn) {
-    case TURN_CONTROL:
+    const struct data_pipe *pipe;
+
+    if (turn == TURN_CONTROL) {
         return host->control.stage != CONTROL_IDLE;
-    case TURN_IN:
-        return acm_in_wanted(host) && pipe_usable(host, &host->acm.in);
-    default:
-        return acm_out_pending(host) && pipe_usable(host, &host->acm.out);
     }
+    pipe = host->wire.pipes[turn - 1];
+    return pipe->interval == 0 && pipe_pending(host, pipe);
 }
 
 static bool *turn_naked(struct usb_host *host, unsigned turn)
 {
-    return turn == TURN_CONTROL ? &host->control.naked
-           : turn == TURN_IN    ? &host->acm.in.naked
-                                : &host->acm.out.naked;
+    return turn == TURN_CONTROL ? &host->control.naked : &host->wire.pipes[turn - 1]->naked;
+}
+
+static unsigned turn_count(const struct usb_host *host)
+{
+    return host->wire.pipe_count + 1;
 }
 
 static size_t control_packet(struct usb_host *host)
@@ -419,13 +456,20 @@ static bool control_token_is_in(const struct control_pipe *control)
            (control->stage == CONTROL_STATUS && status_is_in(control));
 }
 
+static void start_pipe(struct usb_host *host, struct data_pipe *pipe)
+{
+    if (pipe->in) {
+        start_in(host, pipe);
+    } else {
+        start_out(host, pipe, WIRE_OUT, pipe->user->next_packet(host, pipe, host->wire.packet));
+    }
+}
+
 static void start_turn(struct usb_host *host, unsigned turn)
 {
     *turn_naked(host, turn) = false;
-    if (turn == TURN_IN) {
-        start_in(host, &host->acm.in);
-    } else if (turn == TURN_OUT) {
-        start_out(host, &host->acm.out, WIRE_OUT, acm_next_packet(host, host->wire.packet));
+    if (turn != TURN_CONTROL) {
+        start_pipe(host, host->wire.pipes[turn - 1]);
     } else if (control_token_is_in(&host->control)) {
         start_in(host, NULL);
     } else {
@@ -437,13 +481,14 @@ static void start_turn(struct usb_host *host, unsigned turn)
 // Time on the wire if this turn is refused, as long as it may take if it is not.
 static uint64_t turn_refused_ns(struct usb_host *host, unsigned turn)
 {
-    if (turn == TURN_OUT) {
-        uint8_t packet[PACKET_MAX];
+    struct data_pipe *pipe = turn != TURN_CONTROL ? host->wire.pipes[turn - 1] : NULL;
+    uint8_t packet[PACKET_MAX];
 
-        return bits_ns(BITS_TRANSACTION + 8 * acm_next_packet(host, packet));
+    if (pipe != NULL && !pipe->in) {
+        return bits_ns(BITS_TRANSACTION + 8 * pipe->user->next_packet(host, pipe, packet));
     }
-    return bits_ns(turn == TURN_IN || control_token_is_in(&host->control) ? BITS_REFUSED_IN
-                                                                          : BITS_TRANSACTION);
+    return bits_ns(pipe != NULL || control_token_is_in(&host->control) ? BITS_REFUSED_IN
+                                                                       : BITS_TRANSACTION);
 }
 
 static bool fits_in_frame(const struct usb_host *host)
@@ -458,6 +503,49 @@ static void wait_for_frame(struct usb_host *host)
     event_arm_at(host->machine, &host->wire.event, host->wire.frame_start_ns + FRAME_NS);
 }
 
+static bool start_periodic(struct usb_host *host)
+{
+    for (unsigned i = 0; i < host->wire.pipe_count; i++) {
+        struct data_pipe *pipe = host->wire.pipes[i];
+
+        if (pipe->due) {
+            pipe->due = false;
+            if (pipe_pending(host, pipe)) {
+                start_pipe(host, pipe);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Interrupt pipes are asked in one frame of each interval.
+static bool mark_periodic(struct usb_host *host)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < host->wire.pipe_count; i++) {
+        struct data_pipe *pipe = host->wire.pipes[i];
+
+        if (pipe->interval != 0 && host->wire.frame % pipe->interval == 0 &&
+            pipe_pending(host, pipe)) {
+            pipe->due = true;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static bool any_turn_pending(const struct usb_host *host)
+{
+    for (unsigned turn = 0; turn < turn_count(host); turn++) {
+        if (turn_pending(host, turn)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Starts the next transaction, or waits for the next frame.
 static void next_transaction(struct usb_host *host)
 {
@@ -469,13 +557,11 @@ static void next_transaction(struct usb_host *host)
         wait_for_frame(host);
         return;
     }
-    if (host->acm.notify.due && pipe_usable(host, &host->acm.notify)) {
-        host->acm.notify.due = false;
-        start_in(host, &host->acm.notify);
+    if (start_periodic(host)) {
         return;
     }
-    for (unsigned i = 0; i < TURNS; i++) {
-        unsigned turn = (wire->turn + i) % TURNS;
+    for (unsigned i = 0; i < turn_count(host); i++) {
+        unsigned turn = (wire->turn + i) % turn_count(host);
 
         if (turn_pending(host, turn)) {
             any = true;
@@ -494,8 +580,8 @@ static void next_transaction(struct usb_host *host)
 static void start_frame(struct usb_host *host)
 {
     struct wire *wire = &host->wire;
-    struct data_pipe *notify = &host->acm.notify;
     bool was_waiting = wire->waiting;
+    bool periodic;
 
     wire->frame_start_ns = machine_now_ns(host->machine);
     wire->frame = (wire->frame + 1) & 0x7FF;
@@ -504,14 +590,10 @@ static void start_frame(struct usb_host *host)
     if (!wire->running) {
         return;
     }
-    if (notify->present && host->acm_state == ACM_OPEN && wire->frame % notify->interval == 0) {
-        notify->due = true;
-        was_waiting = false;
-    }
-    if (was_waiting) {
+    periodic = mark_periodic(host);
+    if (was_waiting && !periodic) {
         wait_for_frame(host); // refused is refused until the device says otherwise
-    } else if (turn_pending(host, TURN_CONTROL) || turn_pending(host, TURN_IN) ||
-               turn_pending(host, TURN_OUT) || notify->due) {
+    } else if (periodic || any_turn_pending(host)) {
         wire_busy(host, BITS_SOF);
     } else {
         wait_for_frame(host);
@@ -566,7 +648,7 @@ void usb_host_endpoint_ready(struct usb_host *host)
     if (!wire->waiting) {
         return;
     }
-    for (unsigned turn = 0; turn < TURNS; turn++) {
+    for (unsigned turn = 0; turn < turn_count(host); turn++) {
         if (turn_pending(host, turn)) {
             period_ns += turn_refused_ns(host, turn);
         }

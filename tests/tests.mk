@@ -6,4 +6,4 @@ TEST_SCRIPTS := $(sort $(wildcard tests/board/test_*.py) $(wildcard tests/cli/te
                        $(wildcard tests/debug/test_*.py) $(wildcard tests/power/test_*.py))
 
 include tests/board/board.mk
-include tests/bench/bench.mk tests/power/power.mk
+include tests/bench/bench.mk tests/power/power.mk tests/linux/linux.mk

@@ -9,13 +9,15 @@ help:
 	@echo "make demo       from nothing to a 1 MiB program running from the flash chip of a virtual board"
 	@echo "make demo-debug a debugging session on the virtual board: load, breakpoints, restart, with figures"
 	@echo "make test       every test, one summary line at the end"
+	@echo "make test-linux a real Linux kernel in QEMU at the board's USB: quadlane on /dev/ttyACM0, lsusb, usbip"
 	@echo "make check      what CI runs: build, tidy, size limits, tests, demo, fuzzing for $(FUZZ_SECONDS) s a target"
 	@echo "make bench      what updates and starts cost, in virtual time; fails above the limits"
 	@echo "make campaign   cuts the power at every operation of the flash chip, CAMPAIGN_CUTS=10000 times"
 	@echo "make size       sizes of the images; fails above the limits"
 	@echo "make fuzz       fuzz targets, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make tidy       layout and style rules"
-	@echo "make install    the tool and the virtual board into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
+	@echo "make install    tool, virtual board, udev rules and pages into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
+	@echo "make uninstall  takes it away again"
 	@echo "make clean      remove build/"
 
 dependencies:
@@ -63,9 +65,26 @@ clean:
 	rm -rf $(BUILD)
 
 PREFIX ?= /usr/local
-.PHONY: install
-install: $(BUILD)/quadlane $(BUILD)/quadlane-board
-	install -D -m 755 $(BUILD)/quadlane $(DESTDIR)$(PREFIX)/bin/quadlane
-	install -D -m 755 $(BUILD)/quadlane-board $(DESTDIR)$(PREFIX)/bin/quadlane-board
-	cd debug && find . -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/quadlane/debug/{} \;
-	chmod 755 $(DESTDIR)$(PREFIX)/share/quadlane/debug/*.sh
+INSTALLED_PROGRAMS := $(BUILD)/quadlane $(BUILD)/quadlane-board
+INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md)
+INSTALLED_RULES    := host/70-quadlane.rules
+INSTALLED_DEBUG    := $(shell find debug -type f)
+
+# Where each of them goes; udev reads rules under /usr and under /usr/local.
+installed_programs = $(DESTDIR)$(PREFIX)/bin
+installed_rules    = $(DESTDIR)$(PREFIX)/lib/udev/rules.d
+installed_share    = $(DESTDIR)$(PREFIX)/share/quadlane
+installed_docs     = $(DESTDIR)$(PREFIX)/share/doc/quadlane
+
+.PHONY: install uninstall
+install: $(INSTALLED_PROGRAMS)
+	install -D -m 755 -t $(installed_programs) $(INSTALLED_PROGRAMS)
+	install -D -m 644 -t $(installed_rules) $(INSTALLED_RULES)
+	for file in $(INSTALLED_DEBUG); do install -D -m 644 $$file $(installed_share)/$$file || exit 1; done
+	chmod 755 $(installed_share)/debug/*.sh
+	for file in $(INSTALLED_DOCS); do install -D -m 644 $$file $(installed_docs)/$$file || exit 1; done
+	-@[ -n "$(DESTDIR)" ] || udevadm control --reload 2>/dev/null || true
+
+uninstall:
+	rm -f $(INSTALLED_PROGRAMS:$(BUILD)/%=$(installed_programs)/%) $(INSTALLED_RULES:host/%=$(installed_rules)/%)
+	rm -rf $(installed_share) $(installed_docs)

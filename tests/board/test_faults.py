@@ -84,6 +84,30 @@ def test_unplug_often():
         check_complete(board)
 
 
+def test_computer_sleeps():
+    """the computer falls asleep in the middle and wakes up: the update goes on as if nothing had been"""
+    with updating() as (board, _, tool):
+        board.control("usb suspend")
+        time.sleep(0.5)
+        stopped = board.statistics()
+        time.sleep(0.5)
+        check_equal(board.statistics()["usb_frames"], stopped["usb_frames"], "frames while it sleeps")
+        check_equal(board.control("usb resume"), "ok\n", "resume")
+        result = finish(tool)
+        check_equal((result["reconnects"], result["restarts"]), (0, 0), "reconnects, restarts")
+        check_complete(board)
+
+
+def test_sleep_and_reset():
+    """asleep, the board is reset and waits for nobody; awake, it is found again"""
+    with Board(speed="real") as board:
+        board.wait_device()
+        board.control("usb suspend")
+        time.sleep(0.2)
+        board.control("reset")
+        check_tool(board.tool("info"))
+
+
 def test_unplug_for_good():
     """a cable that stays out: a sentence and an exit code of its own; later the same command finishes the work"""
     with updating() as (board, file, tool):

@@ -385,7 +385,7 @@ def test_control():
                              ("button down", "ok"), ("button up", "ok")]:
             check_equal(board.control(line), answer + "\n", line)
         for line in ("", "nosuch", "reset now", "power-cut-after", "power-cut-after many", "power-cut-after -1",
-                     "power-cut-after 1 2", "power-cut-after 1 x", "power-cut-after 1 -0.5", "usb", "usb in",
+                     "power-cut-after 1 2", "power-cut-after 1 x", "power-cut-after 1 -0.5", "usb", "usb in", "usb suspend", "usb resume",
                      "button", "button left", "stats all", "RESET", "x" * 1000):
             answer = board.control(line)
             check(answer.startswith("error: ") and answer.count("\n") == 1 and len(answer) > 20, f"{line!r}: {answer!r}")

@@ -254,6 +254,32 @@ def test_eclipse_terminate():
                     server.wait_gone()
 
 
+def test_with_a_watcher():
+    """`flash --watch` in the background and the Debug button do not get into each other's way"""
+    with bench() as board:
+        make_files(board, "eclipse")
+        launch = read_launch(board.project / "fast-jlink.launch")
+        with open(board.folder / "watch.log", "w") as log:
+            watcher = subprocess.Popen([TOOL, "flash", "--watch", FAST], stdout=log, stderr=subprocess.STDOUT,
+                                       stdin=subprocess.DEVNULL, env=board.environment)
+            try:
+                board.wait_uart("fast: done")  # it was there first
+                with Server(board, jlink_command(launch)) as server:
+                    server.wait_says("Waiting for GDB connection")
+                    with MachineInterface(*ECLIPSE_GDB) as gdb:
+                        eclipse_session(gdb, launch[JLINK + "gdbServerGdbPortNumber"], jlink_first_reset(),
+                                        JLINK_START)
+                        gdb.send("-gdb-exit")
+                        gdb.process.wait(10)
+                    check_equal(server.wait_gone(), 0, "exit code of the wrapper")
+                check(watcher.poll() is None, "the watcher goes on")
+            finally:
+                watcher.kill()
+                watcher.wait()
+        check("quadlane: " not in (board.folder / "watch.log").read_text(),
+              "the watcher complains: " + (board.folder / "watch.log").read_text())
+
+
 # --- VS Code --------------------------------------------------------------------------------------
 
 def read_vscode(board, kind):

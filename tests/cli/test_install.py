@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""`make install` and `make uninstall`: what comes where, that it runs from there, that nothing stays. Prints TAP.
+
+SPDX-License-Identifier: MIT
+"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "board"))
+from harness import ROOT, check, check_equal, run_tests  # noqa: E402  (found by the path above)
+
+EXPECTED = {"bin/quadlane": 0o755, "bin/quadlane-board": 0o755, "lib/udev/rules.d/70-quadlane.rules": 0o644,
+            "share/doc/quadlane/README.md": 0o644, "share/doc/quadlane/docs/troubleshooting.md": 0o644,
+            "share/quadlane/debug/openocd/h750_w25q128.cfg": 0o644}
+
+
+def make(goal, *settings):
+    # -o: the programs are taken as they are, even if a source is newer.
+    process = subprocess.run(["make", "-s", "-o", "build/quadlane", "-o", "build/quadlane-board", goal, *settings],
+                             cwd=ROOT, capture_output=True, text=True, timeout=120)
+    check_equal(process.returncode, 0, f"make {goal}: {process.stdout}{process.stderr}")
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix() for path in pathlib.Path(folder).rglob("*") if path.is_file()}
+
+
+def installed(prefix):
+    with tempfile.TemporaryDirectory(prefix="quadlane-test-") as folder:
+        base = pathlib.Path(folder + prefix)
+        make("install", f"DESTDIR={folder}", *([] if prefix == "/usr/local" else [f"PREFIX={prefix}"]))
+        for name, mode in EXPECTED.items():
+            check((base / name).is_file(), f"{base / name} is not there; there are {sorted(files(folder))}")
+            check_equal((base / name).stat().st_mode & 0o777, mode, f"mode of {name}")
+        for program in ("quadlane", "quadlane-board"):
+            said = subprocess.run([base / "bin" / program, "--version"], capture_output=True, text=True, cwd="/",
+                                  timeout=10)
+            check(said.returncode == 0 and said.stdout.startswith(program), f"{program} said {said}")
+        text = (base / "share/doc/quadlane/README.md").read_text()
+        check(text == (ROOT / "README.md").read_text(), "another README")
+        (base / "bin/foreign").write_text("not ours")
+        make("uninstall", f"DESTDIR={folder}", *([] if prefix == "/usr/local" else [f"PREFIX={prefix}"]))
+        check_equal(files(base), {"bin/foreign"}, "what stays behind")
+
+
+def test_default():
+    """under /usr/local by default, and away again"""
+    installed("/usr/local")
+
+
+def test_prefix():
+    """PREFIX=/usr, as a package has it"""
+    installed("/usr")
+
+
+if __name__ == "__main__":
+    run_tests(globals())

@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+"""A real Linux kernel at the other end of the cable: Debian's own, in QEMU. Prints TAP.
+
+The guest runs the unmodified `quadlane` on a real /dev/ttyACM0, lsusb and usbip; the board is reached over its
+usbredir and USB/IP cables. One guest serves all tests but the last ones; each leaves the board in its bootloader.
+
+SPDX-License-Identifier: MIT
+"""
+import contextlib
+import json
+import pathlib
+import random
+import re
+import shutil
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(ROOT / "tests/linux"), str(ROOT / "tests/board")]
+
+import guest as linux  # noqa: E402
+import harness  # noqa: E402
+from harness import check, check_equal, wait_for  # noqa: E402
+
+PORT_LIMIT_S = 1.5   # from cable to /dev/ttyACM0
+DATA_SIZE = 1536 * 1024
+SERIAL = "003B002644415551454E414C"  # of the default unique id, SPEC.md section 6
+
+
+class Board(harness.Board):
+    """A board at real speed whose USB device is on a cable to another kernel."""
+
+    def __init__(self, cable, *arguments):
+        super().__init__(*arguments, usb=False, speed="real")
+        where = self.command.index("--usb") + 1
+        self.command[where] = f"usbredir:unix:{self.usb_path}" if cable == "usbredir" else "usbip:0"
+
+
+class World:
+    """The board, the guest, and the data that is moved; started once."""
+
+    board = guest = folder = None
+
+    @classmethod
+    def start(cls, stack):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-linux-data-"))
+        stack.callback(shutil.rmtree, cls.folder, True)
+        cls.data = cls.folder / "data.bin"
+        cls.data.write_bytes(random.Random(6).randbytes(DATA_SIZE))
+        cls.board = stack.enter_context(Board("usbredir"))
+        cls.guest = stack.enter_context(linux.Guest(redir=cls.board.usb_path, files=cls.files()))
+
+    @classmethod
+    def files(cls):
+        return {harness.CONSOLE: "data/console.elf", harness.BLINK: "data/blink.elf",
+                cls.data: "data/data.bin", ROOT / "host/70-quadlane.rules": "etc/udev/rules.d/70-quadlane.rules", ROOT / "build/tests/linux/line_manners": "usr/bin/line_manners"}
+
+
+def port_there(limit_s=10):
+    """Waits for the port in the guest; returns the seconds that it took."""
+    started = time.monotonic()
+    World.guest.check(f"for i in $(seq {int(limit_s * 50)}); do [ -c /dev/ttyACM0 ] && exit 0; usleep 20000; "
+                      "done; exit 1", limit_s + 10)
+    return time.monotonic() - started
+
+
+def tool(*arguments, limit_s=60, status=0):
+    return World.guest.check(" ".join(["quadlane", *arguments]), limit_s, status)
+
+
+def tool_json(*arguments, limit_s=60, status=0):
+    return json.loads(tool(*arguments, "--json", "2>/tmp/said", limit_s=limit_s, status=status))
+
+
+def kernel_says(pattern):
+    return re.findall(pattern, World.guest.check("dmesg"))
+
+
+class Counter:
+    """Passes on what is printed and counts the results in it."""
+
+    def __init__(self, stream):
+        self.stream, self.passed, self.failed = stream, 0, 0
+
+    def write(self, text):
+        self.passed += len(re.findall(r"^ok ", text, re.M))
+        self.failed += len(re.findall(r"^not ok ", text, re.M))
+        return self.stream.write(text)
+
+    def flush(self):
+        self.stream.flush()
+
+
+# --- Tests ---------------------------------------------------------------------------------------
+
+def test_port():
+    """from cable to /dev/ttyACM0 in at most 1.5 s, at its best of three"""
+    times = []
+    for _ in range(3):
+        World.board.control("usb unplug")
+        World.guest.check("for i in $(seq 250); do [ -e /dev/ttyACM0 ] || exit 0; usleep 20000; done; exit 1")
+        time.sleep(0.5)
+        World.board.control("usb plug")
+        times.append(port_there())
+    print(f"# from cable to /dev/ttyACM0: {', '.join(f'{value:.2f}' for value in times)} s")
+    check(min(times) <= PORT_LIMIT_S, f"it took {times} s")
+
+
+def test_lsusb():
+    """lsusb -v reads every descriptor, and finds in them what SPEC.md says"""
+    text = World.guest.check("lsusb -v -d 1209:0001")
+    for pattern in (r"bcdUSB +2\.00", r"idVendor +0x1209", r"idProduct +0x0001", r"bcdDevice +0\.10",
+                    r"iManufacturer +1 quadlane\n", r"iProduct +2 quadlane bootloader \(h750_w25q128\)\n",
+                    rf"iSerial +3 {SERIAL}\n", r"bMaxPacketSize0 +64", r"bNumInterfaces +\d",
+                    r"bFunctionClass +2 ", r"CDC Union:\s+bMasterInterface +0\s+bSlaveInterface +1",
+                    r"bEndpointAddress +0x82  EP 2 IN", r"bEndpointAddress +0x01  EP 1 OUT",
+                    r"bEndpointAddress +0x81  EP 1 IN", r"Device Status: +0x0000\s+\(Bus Powered\)"):
+        check(re.search(pattern, text), f"{pattern} is not in:\n{text}")
+    check("can't get" not in text and "Warning" not in text, text)
+
+
+def test_kernel():
+    """cdc_acm takes the port without a complaint, and sysfs tells the serial number"""
+    check_equal(kernel_says(r"cdc_acm \S+: ttyACM0: USB ACM device")[:1] != [], True, "cdc_acm")
+    check_equal(World.guest.check("cat /sys/class/tty/ttyACM0/device/../serial").strip(), SERIAL, "serial")
+    bad = kernel_says(r"(?i).*(?:device descriptor read|unable to enumerate|device not accepting|"
+                      r"config \d+ (?:interface|has)|Zero length descriptor|urb failed|nonzero).*")
+    check_equal(bad, [], "complaints of the kernel")
+
+
+def test_udev():
+    """the udev rules give the port to whoever sits at the computer and keep ModemManager off"""
+    World.guest.check("ln -sf /usr/bin/udevadm /tmp/systemd-udevd && mkdir -p /run && /tmp/systemd-udevd --daemon && "
+                      "udevadm control --ping && udevadm trigger --action=add && udevadm settle", 60)
+    for place in ("/dev/ttyACM0", "$(readlink -f /sys/class/tty/ttyACM0/device/..)"):
+        found = World.guest.check(f"udevadm info {place}")
+        for wanted in (r"E: ID_MM_DEVICE_IGNORE=1\n", r"E: (?:CURRENT_)?TAGS=.*:uaccess:"):
+            check(re.search(wanted, found), f"{wanted} is not in:\n{found}")
+    found = World.guest.check("udevadm info /dev/ttyS0")
+    check("uaccess" not in found and "ID_MM" not in found, f"other ports are under the rules, too:\n{found}")
+
+
+def test_list_and_info():
+    """quadlane finds the board by its USB identity and serial number"""
+    text = tool("list")
+    check_equal(text.split(), [SERIAL, "h750_w25q128", "/dev/ttyACM0"], "list")
+    check_equal(tool_json("info", "--serial", SERIAL)["board"]["serial"], SERIAL, "serial number")
+    tool("info", "--serial", "000000000000000000000000", status=40)
+
+
+def test_flash_verify_read():
+    """flash, verify, read: the chip holds the file's bytes"""
+    started = time.monotonic()
+    tool("flash", "--data", "0x90200000", "/data/data.bin")
+    took_s = time.monotonic() - started
+    print(f"# {DATA_SIZE // 1024} KiB in {took_s:.1f} s of the wall clock")
+    tool("verify", "0x90200000", "/data/data.bin")
+    tool("read", "0x90200000", str(DATA_SIZE), "/tmp/back.bin")
+    World.guest.check("cmp /tmp/back.bin /data/data.bin && rm /tmp/back.bin")
+
+
+def test_boot():
+    """the program starts, the device leaves; after a reset it comes back and the tool catches the bootloader"""
+    tool("flash", "/data/blink.elf")
+    World.guest.check("for i in $(seq 250); do [ -e /dev/ttyACM0 ] || exit 0; usleep 20000; done; exit 1")
+    World.guest.start("quadlane info --json --wait 20 2>/tmp/said")
+    time.sleep(0.5)
+    World.board.control("reset")
+    status, text = World.guest.finish()
+    check_equal(status, 0, f"info behind a reset said {text}")
+    check_equal(json.loads(text)["program"]["can_start"], True, "the program")
+    tool("erase", "0x90100000", "64K")
+    tool("reset", "--bootloader")
+    port_there()
+
+
+def updating():
+    """Starts an update in the guest and waits for the middle of it."""
+    tool("erase", "0x90200000", "2M", limit_s=120)
+    before = World.board.statistics()["nor.bytes_programmed"]
+    World.guest.start("quadlane flash --data 0x90200000 /data/data.bin --json --wait 5 2>/tmp/said")
+    wait_for(lambda: World.board.statistics()["nor.bytes_programmed"] - before > DATA_SIZE // 3, 60,
+             "the middle of the update")
+    return before
+
+
+def finished(before):
+    status, text = World.guest.finish(120)
+    check_equal(status, 0, f"exit code; it said {text}")
+    tool("verify", "0x90200000", "/data/data.bin")
+    written = World.board.statistics()["nor.bytes_programmed"] - before
+    check(written < DATA_SIZE + 150_000, f"{written} bytes were programmed: it began anew")
+    return json.loads(text)
+
+
+def test_unplug():
+    """cable out in the middle and in again: the update goes on where it stopped"""
+    before = updating()
+    World.board.control("usb unplug")
+    time.sleep(1)
+    World.board.control("usb plug")
+    result = finished(before)
+    check_equal((result["reconnects"], result["restarts"]), (1, 0), "reconnects, restarts")
+
+
+def test_unplug_for_good():
+    """a cable that stays out: exit code 44; later the same command finishes the work"""
+    before = updating()
+    World.board.control("usb unplug")
+    status, text = World.guest.finish(60)
+    check_equal((status, json.loads(text)["error"]["code"]), (44, "board-lost"), f"it said {text}")
+    print("# a lost cable:", *World.guest.check("cat /tmp/said").splitlines()[-2:])
+    World.board.control("usb plug")
+    port_there()
+    World.guest.start("quadlane flash --data 0x90200000 /data/data.bin --json --wait 5 2>/tmp/said")
+    finished(before)
+
+
+def test_reset_in_the_middle():
+    """the board is reset in the middle: the same command finishes the work or says what to do"""
+    before = updating()
+    World.board.control("reset")
+    status, text = World.guest.finish(120)
+    check(status in (0, 44), f"exit code {status}; it said {text}")
+    World.guest.start("quadlane flash --data 0x90200000 /data/data.bin --json --wait 5 2>/tmp/said")
+    finished(before)
+
+
+def test_line_manners():
+    """speeds, frames, break, DTR, a modem manager's probes, 1200 baud: the board stays and obeys"""
+    resets = World.board.statistics()["usb_enumerations"]
+    heard = World.guest.check("line_manners /dev/ttyACM0")
+    print(f"# the board answered foreign programs with {heard.strip()} bytes")
+    check_equal(World.board.statistics()["usb_enumerations"], resets, "enumerations")
+    check_equal(tool_json("info")["board"]["serial"], SERIAL, "serial number")
+    tool("flash", "--data", "0x90200000", "/data/data.bin")
+
+
+def test_foreign_program_stays():
+    """another program holds the port: a sentence and exit code 42, or the work is done; the board is well"""
+    World.guest.check("(exec 9<>/dev/ttyACM0; sleep 2) & sleep 0.5; quadlane info || [ $? = 42 ]")
+    World.guest.check("sleep 2; quadlane info")
+
+
+def test_autosuspend():
+    """the kernel suspends the closed port and wakes it when it is opened"""
+    device = "$(readlink -f /sys/class/tty/ttyACM0/device/..)"
+    World.guest.check(f"echo 0 > {device}/power/autosuspend_delay_ms; echo auto > {device}/power/control")
+    World.guest.check(f"for i in $(seq 100); do [ $(cat {device}/power/runtime_status) = suspended ] && exit 0; "
+                      "usleep 50000; done; exit 1")
+    tool("info")
+    tool("flash", "--data", "0x90200000", "/data/data.bin")
+    World.guest.check(f"echo on > {device}/power/control")
+
+
+def test_sleep():
+    """the whole computer sleeps for three seconds: the port is there afterwards"""
+    World.guest.check("echo devices > /sys/power/pm_test; echo 3 > /sys/module/suspend/parameters/pm_test_delay; "
+                      "echo mem > /sys/power/state", 60)
+    check(kernel_says("PM: suspend exit"), "the guest did not sleep")
+    port_there()
+    tool("info", "--wait", "5")
+
+
+def test_hub():
+    """behind a hub of full speed, whose enumeration is slow"""
+    World.guest.monitor("device_del board")
+    World.guest.check("for i in $(seq 250); do [ -e /dev/ttyACM0 ] || exit 0; usleep 20000; done; exit 1")
+    World.guest.monitor("device_add usb-hub,id=hub,bus=xhci.0,port=2")
+    time.sleep(1)
+    World.guest.monitor(f"chardev-add socket,id=redir2,path={World.board.usb_path},reconnect=1")
+    World.guest.monitor("device_add usb-redir,id=board2,bus=xhci.0,port=2.1,chardev=redir2")
+    print(f"# behind the hub after {port_there():.2f} s")
+    check("1-2.1" in World.guest.check("readlink -f /sys/class/tty/ttyACM0/device"), "it is not behind the hub")
+    tool("info")
+    tool("flash", "--data", "0x90200000", "/data/data.bin")
+
+
+def test_usbip():
+    """USB/IP: usbip list and attach, the tool, a reset of the board, attached anew"""
+    with Board("usbip") as board, linux.Guest(files=World.files(), network=True) as guest:
+        address = re.search(r"USB/IP is on 127\.0\.0\.1:(\d+)", board.output())
+        remote = f"--tcp-port {address.group(1)}"
+        guest.check("while read -r module; do insmod /modules/$module.ko; done </modules/usbip")
+        guest.check("mkdir -p /var/run/vhci_hcd; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; "
+                    "ip route add default via 10.0.2.2")
+        listed = guest.check(f"for i in 1 2 3 4 5 6 7 8; do usbip {remote} list -r 10.0.2.2 && exit 0; sleep 1; "
+                             "done; exit 1", 60)
+        check("1209:0001" in listed and "1-1:" in listed, listed)
+        for _ in range(2):
+            guest.check(f"usbip {remote} attach -r 10.0.2.2 -b 1-1")
+            guest.check("for i in $(seq 250); do [ -c /dev/ttyACM0 ] && exit 0; usleep 20000; done; exit 1")
+            check(SERIAL in guest.check("quadlane list"), "list")
+            busy = guest.run(f"usbip {remote} attach -r 10.0.2.2 -b 1-1")
+            check(busy[0] != 0, f"attached twice: {busy}")
+            guest.check("quadlane flash --data 0x90200000 /data/data.bin")
+            guest.check("quadlane verify 0x90200000 /data/data.bin")
+            board.control("reset")  # the device goes: Linux detaches it
+            guest.check("for i in $(seq 250); do [ -e /dev/ttyACM0 ] || exit 0; usleep 20000; done; exit 1")
+            time.sleep(1)
+        guest.check(f"usbip {remote} attach -r 10.0.2.2 -b 1-1")
+        guest.check("for i in $(seq 250); do [ -c /dev/ttyACM0 ] && exit 0; usleep 20000; done; exit 1")
+        guest.check("usbip detach -p 00; quadlane info", status=40)
+
+
+def main():
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        World.start(stack)
+        versions = (linux.FOLDER / "versions.txt").read_text().split("\n")
+        for line in [World.guest.check("uname -srv").strip(), *filter(None, versions),
+                     harness.subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True,
+                                            text=True).stdout.split("\n")[0],
+                     World.guest.check("quadlane --version").strip(),
+                     f"guest ready after {World.guest.boot_s:.1f} s"]:
+            print(f"# {line}", flush=True)
+        port_there(30)
+        counter = Counter(sys.stdout)
+        with contextlib.redirect_stdout(counter), contextlib.suppress(SystemExit):
+            harness.run_tests(globals())
+        print(f"# {time.monotonic() - started:.0f} s in all")
+    print(f"{counter.passed} passed, {counter.failed} failed")
+    sys.exit(1 if counter.failed or not counter.passed else 0)
+
+
+if __name__ == "__main__":
+    main()
