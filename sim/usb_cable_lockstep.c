@@ -16,7 +16,7 @@
 #define ANSWER_SIZE 16u
 #define WAITING_MAX (1024u * 1024u)
 #define SETUP_SIZE  8u
-#define CONTROL_MAX 4096u
+#define CONTROL_MAX 8192u
 
 static void lockstep_process(struct usb_cable *cable);
 
@@ -196,7 +196,7 @@ static const char *message_fault(const struct usb_cable *cable, const uint8_t *h
         return length != 8 ? "the length of R is not 8" : NULL;
     case 'X':
         return length < SETUP_SIZE || length > SETUP_SIZE + CONTROL_MAX
-                   ? "the length of X is not 8 to 4104"
+                   ? "the length of X is not 8 to 8200"
                    : NULL;
     case 'O':
     case 'C':

@@ -19,7 +19,7 @@
 #define OUT_QUEUE_SIZE    16384u
 #define PACKET_MAX        64u
 #define PIPES_MAX         30u
-#define PROGRAM_DATA_MAX  4096u
+#define PROGRAM_DATA_MAX  8192u
 
 enum control_result {
     CONTROL_OK,
