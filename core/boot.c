@@ -84,9 +84,12 @@ enum boot_window_state boot_window_step(struct boot_window *window, uint32_t now
 {
     if (frames > 0)
         return BOOT_WINDOW_STAY;
-    if (configured && !window->configured) {
-        window->configured = true;
-        window->since_ms = now_ms;
+    if (configured != window->configured) {
+        window->configured = configured;
+        if (window->changes < BOOT_WINDOW_CHANGES_MAX) {
+            window->changes++;
+            window->since_ms = now_ms;
+        }
     }
     uint32_t limit_ms = window->configured ? QL_START_HELLO_MS : QL_START_CONFIGURE_MS;
     return now_ms - window->since_ms < limit_ms ? BOOT_WINDOW_OPEN : BOOT_WINDOW_START;

@@ -44,10 +44,15 @@ struct boot_decision {
 struct boot_decision boot_decide(const struct boot_facts *facts);
 
 // The start window: the host has QL_START_CONFIGURE_MS to configure the USB device and then
-// QL_START_HELLO_MS to send a good frame.
+// QL_START_HELLO_MS to send a good frame. A host that resets and configures the device anew (a
+// virtual machine behind its computer, a driver that is loaded) has both times again, but not for
+// ever.
+enum { BOOT_WINDOW_CHANGES_MAX = 16 };
+
 struct boot_window {
-    uint32_t since_ms;
+    uint32_t since_ms; // the last change that counts
     bool configured;
+    uint8_t changes;
 };
 
 enum boot_window_state {

@@ -21,6 +21,7 @@
 #define OWN_PORT_FIRST   42000U
 #define OWN_PORT_COUNT   8000U
 #define OWN_PORT_TRIES   50U
+#define FIRST_PACKET_MS  300
 #define CONNECT_LIMIT_MS 5000
 
 // --- Sockets
@@ -261,13 +262,12 @@ static void turn_away(int descriptor, const char *why)
     }
     ql_rsp_open(line, descriptor);
     struct pollfd wait = {.fd = descriptor, .events = POLLIN};
-    if (poll(&wait, 1, LOOK_MS) == 1 && ql_rsp_fill(line))
-        ql_rsp_next(line, &packet);
+    while (poll(&wait, 1, FIRST_PACKET_MS) == 1 && ql_rsp_fill(line) &&
+           ql_rsp_next(line, &packet) == QL_RSP_NONE) {
+    }
     snprintf(text, sizeof text, "E.quadlane: %s", why);
     ql_rsp_send_text(line, text);
-    shutdown(descriptor, SHUT_WR);
-    poll(&wait, 1, LOOK_MS); // its acknowledgement, so that the text is not lost by a reset
-    ql_rsp_close(line);
+    ql_rsp_part(line);
     free(line);
 }
 
@@ -309,10 +309,13 @@ static int connect_server(struct ql_gdb *gdb, struct ql_failure *failure)
 
 static void begin_session(struct ql_gdb *gdb)
 {
+    gdb->asked = gdb->orphaned = false;
+    gdb->ram_bytes = 0;
     gdb->running = gdb->in_rcmd = gdb->private_run = gdb->stop_cancels = false;
     gdb->point_count = 0;
     gdb->console_size = 0;
-    gdb->pristine = false;
+    gdb->pristine = gdb->by_probe = gdb->no_cable = false;
+    gdb->patience_ns = 0;
     gdb->entry = gdb->program = 0; // another may have been loaded meanwhile
     ql_gdb_forget_load(gdb);
 }
@@ -340,9 +343,48 @@ static void take_debugger(struct ql_gdb *gdb)
 
 static void end_session(struct ql_gdb *gdb)
 {
-    ql_rsp_close(&gdb->debugger);
+    ql_rsp_part(&gdb->debugger);
     ql_rsp_close(&gdb->server);
     ql_gdb_forget_load(gdb);
+}
+
+static int fail_server_lost(struct ql_gdb *gdb, struct ql_failure *failure)
+{
+    if (ql_child_has_ended(&gdb->child))
+        return fail_server_gone(gdb, failure);
+    ql_fail(failure, QL_SERVER_ENDED, "the GDB server at %s:%s hung up", gdb->server_host,
+            gdb->server_port);
+    ql_hint(failure, "its own messages say why");
+    return -QL_SERVER_ENDED;
+}
+
+// The server hung up. GDB is told now if it waits for something, else at its next packet.
+static void lose_server(struct ql_gdb *gdb)
+{
+    const struct ql_clock clock = ql_clock_system();
+    struct ql_failure failure;
+    ql_rsp_close(&gdb->server);
+    ql_clock_sleep(&clock, LOOK_MS * QL_NS_PER_MS); // its exit code comes a moment later
+    fail_server_lost(gdb, &failure);
+    if (gdb->result == 0)
+        ql_gdb_tell_failure(gdb, &failure);
+    if (gdb->running || gdb->in_rcmd || gdb->asked) {
+        ql_gdb_answer_lost(gdb, &failure);
+        end_session(gdb);
+    }
+    gdb->orphaned = true;
+}
+
+static void answer_orphan(struct ql_gdb *gdb, const struct ql_rsp_packet *packet)
+{
+    struct ql_failure failure;
+    fail_server_lost(gdb, &failure);
+    gdb->running =
+        strchr("cCsS", packet->data[0]) != NULL || strncmp(packet->data, "vCont;", 6) == 0;
+    gdb->in_rcmd = strncmp(packet->data, "qRcmd,", 6) == 0;
+    ql_gdb_answer_lost(gdb, &failure);
+    if (gdb->running || gdb->in_rcmd) // the console has shown it
+        end_session(gdb);
 }
 
 // --- The loop
@@ -352,12 +394,15 @@ static bool from_debugger(struct ql_gdb *gdb)
     struct ql_rsp_packet packet;
     if (!ql_rsp_fill(&gdb->debugger))
         return false;
-    for (;;) {
+    while (ql_rsp_is_open(&gdb->debugger)) {
         switch (ql_rsp_next(&gdb->debugger, &packet)) {
         case QL_RSP_NONE:
-            return ql_rsp_is_open(&gdb->server);
+            return true;
         case QL_RSP_PACKET:
-            ql_gdb_take_packet(gdb, packet.data, packet.size);
+            if (gdb->orphaned)
+                answer_orphan(gdb, &packet);
+            else
+                ql_gdb_take_packet(gdb, packet.data, packet.size);
             break;
         case QL_RSP_BREAK:
             ql_rsp_send_break(&gdb->server);
@@ -368,6 +413,7 @@ static bool from_debugger(struct ql_gdb *gdb)
             return false;
         }
     }
+    return false;
 }
 
 // A packet of the server went to the debugger: what it was waiting for may have come.
@@ -375,7 +421,9 @@ static void note_answer(struct ql_gdb *gdb, const struct ql_rsp_packet *packet)
 {
     const bool output = packet->data[0] == 'O' && packet->data[1] != 'K';
     if (!output)
-        gdb->running = gdb->in_rcmd = false;
+        gdb->asked = gdb->orphaned = false;
+    gdb->ram_bytes = 0;
+    gdb->running = gdb->in_rcmd = false;
 }
 
 static bool from_server(struct ql_gdb *gdb)
@@ -386,8 +434,11 @@ static bool from_server(struct ql_gdb *gdb)
     if (!ql_rsp_fill(&gdb->server))
         return false;
     // While the target runs each packet is looked at; answers pass as fast as they come.
-    if (quiet && !gdb->running && !gdb->in_rcmd)
-        return ql_rsp_relay(&gdb->server, &gdb->debugger, &ended);
+    if (quiet && !gdb->running && !gdb->in_rcmd) {
+        const bool good = ql_rsp_relay(&gdb->server, &gdb->debugger, &ended);
+        gdb->asked = gdb->asked && ended == 0;
+        return good;
+    }
     for (;;) {
         switch (ql_rsp_next(&gdb->server, &packet)) {
         case QL_RSP_PACKET:
@@ -413,13 +464,12 @@ static void serve(struct ql_gdb *gdb)
                              {.fd = gdb->server.descriptor, .events = POLLIN}};
     if (poll(list, 3, LOOK_MS) <= 0)
         return;
-    bool alive = true;
-    if (list[2].revents != 0)
-        alive = from_server(gdb);
-    if (alive && list[1].revents != 0)
-        alive = from_debugger(gdb);
-    if (!alive || (ql_rsp_is_open(&gdb->debugger) && !ql_rsp_is_open(&gdb->server)))
+    if (list[2].revents != 0 && !from_server(gdb))
+        lose_server(gdb);
+    if (list[1].revents != 0 && ql_rsp_is_open(&gdb->debugger) && !from_debugger(gdb))
         end_session(gdb);
+    if (ql_rsp_is_open(&gdb->debugger) && !ql_rsp_is_open(&gdb->server) && !gdb->orphaned)
+        lose_server(gdb);
     if (list[0].revents != 0)
         take_debugger(gdb);
 }

@@ -63,10 +63,24 @@ void ql_gdb_answer_failure(struct ql_gdb *gdb, const struct ql_failure *failure)
 {
     char text[900];
     char escaped[2 * sizeof text + 4];
+    if (gdb->in_rcmd) { // there GDB takes only a number, and the console has the words
+        ql_rsp_send_text(&gdb->debugger, "E01");
+        return;
+    }
     snprintf(text, sizeof text, "E.quadlane: %s%s%s", failure->sentence,
              failure->hint[0] != '\0' ? "; help: " : "", failure->hint);
     const size_t size = ql_rsp_escape(escaped, (const uint8_t *)text, strlen(text));
     ql_rsp_send(&gdb->debugger, escaped, size);
+}
+
+void ql_gdb_answer_lost(struct ql_gdb *gdb, const struct ql_failure *failure)
+{
+    if (gdb->running || gdb->in_rcmd)
+        ql_gdb_flush_console(gdb);
+    if (gdb->running)
+        ql_rsp_send_text(&gdb->debugger, "X09"); // nothing is left that could run
+    else
+        ql_gdb_answer_failure(gdb, failure);
 }
 
 static const char help[] =

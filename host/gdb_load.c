@@ -186,6 +186,13 @@ static int load_over_usb(struct ql_gdb *gdb, uint32_t entry, const struct ql_fla
     return result;
 }
 
+static int load_without_cable(struct ql_gdb *gdb, struct ql_failure *failure)
+{
+    if (!gdb->options.probe_only)
+        ql_gdb_tell(gdb, "%s", failure->sentence);
+    return ql_gdb_load_by_probe(gdb, gdb->load.extents[gdb->load.program].address, failure);
+}
+
 static int load_chip(struct ql_gdb *gdb, struct ql_failure *failure)
 {
     const struct ql_area widest = ql_area_unknown();
@@ -206,7 +213,9 @@ static int load_chip(struct ql_gdb *gdb, struct ql_failure *failure)
     const uint32_t entry = entry_of(&image->extents[image->program]);
     ql_gdb_set_points(gdb, false);
     ql_gdb_identify(gdb);
-    result = load_over_usb(gdb, entry, &options, failure);
+    result = gdb->options.probe_only ? -QL_NO_CABLE : load_over_usb(gdb, entry, &options, failure);
+    if (result == -QL_NO_CABLE && gdb->kind->is_openocd)
+        result = load_without_cable(gdb, failure);
     gdb->entry = result == 0 ? entry : 0;
     if (!gdb->private_run)
         ql_gdb_set_points(gdb, true);
@@ -234,6 +243,7 @@ static void take_done(struct ql_gdb *gdb)
         return;
     }
     gdb->result = 0;
+    gdb->ram_bytes = 0;
     ql_gdb_forget_load(gdb);
     ql_rsp_send_text(&gdb->debugger, "OK");
 }

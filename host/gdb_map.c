@@ -128,13 +128,19 @@ char *ql_gdb_map_merge(const char *document)
     return fclose(file) == 0 ? text : NULL;
 }
 
-bool ql_gdb_map_has_chip(const char *document)
+bool ql_gdb_map_chip(const char *document, uint32_t *size, uint32_t *block)
 {
     struct regions regions = {.count = 0};
     read_regions(&regions, document);
     for (size_t i = 0; i < regions.count; i++) {
-        if (regions.list[i].start == QL_CHIP_WINDOW && strcmp(regions.list[i].type, "flash") == 0)
-            return true;
+        const struct region *region = &regions.list[i];
+        const uint64_t length = region->end - region->start;
+        if (region->start != QL_CHIP_WINDOW || region->block == 0 || region->block > length ||
+            length > QL_CHIP_WINDOW_END - QL_CHIP_WINDOW)
+            continue;
+        *size = (uint32_t)length;
+        *block = (uint32_t)region->block;
+        return true;
     }
     return false;
 }

@@ -20,7 +20,7 @@ static inline bool ql_in_chip_window(uint32_t address)
 // null pointer or a document without regions stands for a server that has no map: then all else is
 // RAM, as GDB has it without a map. Returns a null pointer when there is no memory.
 char *ql_gdb_map_merge(const char *document);
-// Does the document name a flash region at the chip's first address?
-bool ql_gdb_map_has_chip(const char *document);
+// The flash region that a server's own document has at the chip's first address. False: none.
+bool ql_gdb_map_chip(const char *document, uint32_t *size, uint32_t *block);
 
 #endif

@@ -13,6 +13,12 @@
 
 #define MAP_QUERY "qXfer:memory-map:read::"
 
+// A program's code: ITCM, and all other RAM. Fewer bytes are somebody's variables.
+#define ITCM_END         0x00010000U
+#define RAM_START        0x20000000U
+#define RAM_END          0x40000000U
+#define RAM_PROGRAM_SIZE 256U
+
 static bool begins(const char *text, const char *start)
 {
     return strncmp(text, start, strlen(start)) == 0;
@@ -27,6 +33,7 @@ static void answer_error(struct ql_gdb *gdb, const struct ql_failure *failure)
 static void pass_on(struct ql_gdb *gdb, const char *data, size_t size)
 {
     // A server that is gone is noticed by whoever reads from it.
+    gdb->asked = true;
     (void)ql_rsp_send(&gdb->server, data, size);
 }
 
@@ -75,8 +82,7 @@ static void start_no_acknowledge(struct ql_gdb *gdb)
 
 // --- The memory map
 
-// The server's own map, whole; the text is the caller's. A null pointer: it has none.
-static char *server_map(struct ql_gdb *gdb)
+char *ql_gdb_server_map(struct ql_gdb *gdb)
 {
     struct ql_failure ignored;
     char *text = NULL;
@@ -110,7 +116,7 @@ static void send_map(struct ql_gdb *gdb, const char *range)
         return;
     }
     if (offset == 0 || gdb->map == NULL) {
-        char *own = server_map(gdb);
+        char *own = ql_gdb_server_map(gdb);
         free(gdb->map);
         gdb->map = ql_gdb_map_merge(own);
         gdb->map_size = gdb->map != NULL ? strlen(gdb->map) : 0;
@@ -272,6 +278,17 @@ static void take_point(struct ql_gdb *gdb, char *data)
     ql_rsp_send(&gdb->debugger, gdb->reply, gdb->reply_size);
 }
 
+// A program in RAM is none of our business, but its user may think that it is in the chip.
+static void note_ram_program(struct ql_gdb *gdb, uint32_t pc)
+{
+    if (gdb->ram_bytes >= RAM_PROGRAM_SIZE && (pc < ITCM_END || (pc >= RAM_START && pc < RAM_END)))
+        ql_gdb_tell(gdb,
+                    "this program was loaded into RAM (0x%08X); nothing went into the flash chip, "
+                    "and a reset starts what is there",
+                    pc);
+    gdb->ram_bytes = 0;
+}
+
 // The window cannot be written like memory; on silicon the attempt is a fault.
 static bool refuse_write(struct ql_gdb *gdb, const char *data)
 {
@@ -279,9 +296,14 @@ static bool refuse_write(struct ql_gdb *gdb, const char *data)
     const char *at = data + 1;
     uint32_t address = 0;
     uint32_t length = 0;
-    if (!ql_rsp_take_number(&at, &address) || !ql_in_chip_window(address))
+    if (!ql_rsp_take_number(&at, &address) || !ql_rsp_take_character(&at, ',') ||
+        !ql_rsp_take_number(&at, &length))
         return false;
-    if (ql_rsp_take_character(&at, ',') && ql_rsp_take_number(&at, &length) && length == 0) {
+    if (!ql_in_chip_window(address)) {
+        gdb->ram_bytes += length;
+        return false;
+    }
+    if (length == 0) {
         ql_rsp_send_text(&gdb->debugger, "OK"); // GDB tries out whether there is an X
         return true;
     }
@@ -293,7 +315,7 @@ static bool refuse_write(struct ql_gdb *gdb, const char *data)
 }
 
 // GDB sets the program counter to the ELF file's entry after `load`, where it is already.
-static bool changes_nothing(const struct ql_gdb *gdb, const char *data)
+static bool changes_nothing(struct ql_gdb *gdb, const char *data)
 {
     const char *at = data + 1;
     uint32_t number = 0;
@@ -303,6 +325,7 @@ static bool changes_nothing(const struct ql_gdb *gdb, const char *data)
         return false;
     const uint32_t value = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
                            (uint32_t)bytes[3] << 24;
+    note_ram_program(gdb, value);
     return (value & ~1U) == gdb->entry;
 }
 
@@ -312,6 +335,7 @@ static void resume(struct ql_gdb *gdb, const char *data, size_t size)
 {
     gdb->pristine = false;
     gdb->running = true;
+    gdb->ram_bytes = 0;
     ql_gdb_flush_console(gdb);
     pass_on(gdb, data, size);
 }
@@ -359,7 +383,7 @@ void ql_gdb_take_packet(struct ql_gdb *gdb, char *data, size_t size)
         run_again(gdb, data[0] == 'v');
     } else {
         if (data[0] == 'G' || data[0] == 'P')
-            gdb->pristine = gdb->pristine && changes_nothing(gdb, data);
+            gdb->pristine = changes_nothing(gdb, data) && gdb->pristine;
         pass_on(gdb, data, size);
     }
 }

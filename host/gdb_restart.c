@@ -34,6 +34,7 @@
 
 #define START_WAIT_NS (2500 * QL_NS_PER_MS) // the start window, and a host that is slow
 #define ASKED_WAIT_NS (8 * QL_NS_PER_S)     // the board hashes the program before it starts it
+#define AGAIN_WAIT_NS (1500 * QL_NS_PER_MS)
 #define LATE_WAIT_NS  (100 * QL_NS_PER_MS)
 
 void ql_gdb_identify(struct ql_gdb *gdb)
@@ -130,7 +131,9 @@ int ql_gdb_enter_bootloader(struct ql_gdb *gdb, uint32_t entry, struct ql_connec
         result = ql_gdb_go(gdb, failure);
     if (result != 0)
         return result;
-    result = connect_usb(gdb, gdb->options.usb_wait_ns, true, connection, failure);
+    // One that was not there a moment ago gets less time.
+    const uint64_t wait_ns = gdb->no_cable ? AGAIN_WAIT_NS : gdb->options.usb_wait_ns;
+    result = connect_usb(gdb, wait_ns, true, connection, failure);
     if (result == 0)
         gdb->no_cable = false;
     return result == -QL_NO_BOARD ? fail_no_cable(gdb, failure) : result;
@@ -290,7 +293,8 @@ int ql_gdb_restart(struct ql_gdb *gdb, struct ql_failure *failure)
     }
     ql_gdb_set_points(gdb, false);
     ql_gdb_identify(gdb);
-    int result = reset_to_program(gdb, failure);
+    const bool by_probe = gdb->by_probe || (gdb->options.probe_only && gdb->kind->is_openocd);
+    int result = by_probe ? ql_gdb_restart_by_probe(gdb, failure) : reset_to_program(gdb, failure);
     if (result == 0) {
         ql_gdb_tell(gdb, "reset; halted at the program's first instruction, 0x%08X", gdb->entry);
     } else if (result != -QL_SERVER_ENDED && result != -QL_SERVER_SILENT) {

@@ -32,6 +32,8 @@ struct ql_gdb {
 
     // Between GDB and the server.
     bool running;     // GDB waits for a stop
+    bool asked;       // GDB waits for an answer of the server's
+    bool orphaned;    // the server is gone; GDB is told at its next packet
     bool in_rcmd;     // GDB waits for a monitor command: console output may be sent
     bool private_run; // the target runs on our behalf
     struct ql_gdb_point points[QL_GDB_POINTS_MAX];
@@ -48,6 +50,7 @@ struct ql_gdb {
     bool no_cable;               // was not found the last time
     uint32_t program;            // address of the vector table of what was loaded, or 0
     uint32_t entry;              // of it, without the Thumb bit; 0: not known
+    uint32_t ram_bytes;          // written into memory since the last load or resume
     bool pristine;               // halted at the entry, and nothing happened since
     bool by_probe;               // the chip was written through the debugger: not sealed
 
@@ -57,6 +60,7 @@ struct ql_gdb {
     bool loading, server_loading;
     int result; // the code of the last failure of a load or restart that was not made good
 
+    uint64_t patience_ns; // with the server's answers; 0: the usual
     size_t reply_size;
     char reply[QL_RSP_PACKET_MAX + 1]; // the server's last answer to a private packet
 };
@@ -103,6 +107,12 @@ int ql_gdb_arrive(struct ql_gdb *gdb, uint32_t entry, bool asked, struct ql_fail
 // Reads the unique id, which is the serial number on USB.
 void ql_gdb_identify(struct ql_gdb *gdb);
 
+// --- gdb_probe.c: without USB, by OpenOCD's stmqspi. The chip is written, and the core set to the
+// program's first instruction.
+
+int ql_gdb_load_by_probe(struct ql_gdb *gdb, uint32_t program, struct ql_failure *failure);
+int ql_gdb_restart_by_probe(struct ql_gdb *gdb, struct ql_failure *failure);
+
 // --- gdb_load.c: `load` into the chip.
 
 // The packets vFlashErase, vFlashWrite, vFlashDone; answers the debugger.
@@ -117,11 +127,15 @@ void ql_gdb_tell_failure(struct ql_gdb *gdb, const struct ql_failure *failure);
 void ql_gdb_flush_console(struct ql_gdb *gdb);
 // Answers the debugger with an error and its sentence.
 void ql_gdb_answer_failure(struct ql_gdb *gdb, const struct ql_failure *failure);
+// Gives the debugger what it waits for, whatever that is: the console's text, and an error or stop.
+void ql_gdb_answer_lost(struct ql_gdb *gdb, const struct ql_failure *failure);
 // `monitor quadlane ...`; answers the debugger.
 void ql_gdb_own_command(struct ql_gdb *gdb, const char *arguments);
 
 // --- gdb_packets.c
 
+// The server's own memory map, whole; the text is the caller's. A null pointer: it has none.
+char *ql_gdb_server_map(struct ql_gdb *gdb);
 // Takes one packet from the debugger: handles it, or passes it on.
 void ql_gdb_take_packet(struct ql_gdb *gdb, char *data, size_t size);
 

@@ -87,7 +87,8 @@ static int ask(struct ql_gdb *gdb, const char *data, size_t size, bool show,
     struct ql_rsp_packet packet;
     if (!ql_rsp_is_open(&gdb->server) || !ql_rsp_send(&gdb->server, data, size))
         return fail_hung_up(gdb, failure);
-    const int result = next_packet(gdb, &packet, now_ns() + ANSWER_LIMIT_NS, show, failure);
+    const uint64_t limit_ns = gdb->patience_ns != 0 ? gdb->patience_ns : ANSWER_LIMIT_NS;
+    const int result = next_packet(gdb, &packet, now_ns() + limit_ns, show, failure);
     if (result < 0)
         return result;
     if (result == 0) {

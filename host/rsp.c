@@ -7,12 +7,15 @@
 #include "host/transport.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define WRITE_LIMIT_NS (20 * QL_NS_PER_S)
+#define PART_LIMIT_NS  (400 * QL_NS_PER_MS)
+#define PART_LOOK_MS   50
 #define INTERRUPT      0x03
 
 void ql_rsp_open(struct ql_rsp_line *line, int descriptor)
@@ -30,6 +33,20 @@ void ql_rsp_close(struct ql_rsp_line *line)
     if (line->descriptor >= 0)
         close(line->descriptor);
     line->descriptor = -1;
+}
+
+void ql_rsp_part(struct ql_rsp_line *line)
+{
+    const struct ql_clock clock = ql_clock_system();
+    const uint64_t deadline_ns = ql_clock_now(&clock) + PART_LIMIT_NS;
+    char ignored[1024];
+    bool open = line->descriptor >= 0 && shutdown(line->descriptor, SHUT_WR) == 0;
+    while (open && ql_clock_now(&clock) < deadline_ns) {
+        struct pollfd wait = {.fd = line->descriptor, .events = POLLIN};
+        open = poll(&wait, 1, PART_LOOK_MS) == 0 ||
+               recv(line->descriptor, ignored, sizeof ignored, MSG_DONTWAIT) > 0;
+    }
+    ql_rsp_close(line);
 }
 
 static bool write_bytes(struct ql_rsp_line *line, const void *bytes, size_t size)

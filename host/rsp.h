@@ -43,6 +43,9 @@ struct ql_rsp_packet {
 
 void ql_rsp_open(struct ql_rsp_line *line, int descriptor);
 void ql_rsp_close(struct ql_rsp_line *line);
+// The same, after the other end has read what was sent, or a short time has passed. Closing while
+// bytes are unread would reset the connection, and with it what is still on its way.
+void ql_rsp_part(struct ql_rsp_line *line);
 
 // Takes what the socket holds; waits for nothing. False: the other end is gone.
 bool ql_rsp_fill(struct ql_rsp_line *line);

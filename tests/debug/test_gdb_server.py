@@ -50,5 +50,36 @@ def test_jtag():
     session("jtag")
 
 
+def without_cable(transport):
+    with blank_board() as board, GdbServer(board, transport, "--wait", "1") as server:
+        board.control("usb unplug")
+        text = server.gdb("monitor reset halt", "load", "info symbol $pc", "tbreak main", "continue",
+                          "monitor reset halt", "maintenance flush register-cache", "info symbol $pc",
+                          "break work_in_itcm", "continue", "backtrace", elf=FAST)
+        expect(text, "Start address", "Reset_Handler in section", r"main \(\) at",
+               "Reset_Handler in section", "#0 .*work_in_itcm", "came up on USB", "stmqspi",
+               "not sealed")
+        program = FAST.with_suffix(".bin").read_bytes()
+        chip = (board.folder / "nor.bin").read_bytes()
+        check(chip[0x100000:][:len(program)] == program, "the chip's file differs from the program")
+        text = server.gdb("load", "info symbol $pc", "monitor quadlane status", elf=FAST)
+        expect(text, "Reset_Handler in section", "already", "not sealed")
+        # The bootloader does not start it; the same program over USB seals it.
+        board.control("usb plug")
+        text = server.gdb("load", "info symbol $pc", "monitor quadlane status", elf=FAST)
+        expect(text, "Reset_Handler in section", "the chip holds these")
+        check("violation" not in board.output(), "rules of the hardware were broken")
+
+
+def test_without_cable_swd():
+    """No USB cable, ST-LINK: OpenOCD's stmqspi writes the chip, debugging works, the cable seals it later"""
+    without_cable("dapdirect_swd")
+
+
+def test_without_cable_hla():
+    """No USB cable, high-level adapter: the same"""
+    without_cable("hla_swd")
+
+
 if __name__ == "__main__":
     run_tests(globals())

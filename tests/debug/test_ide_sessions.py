@@ -203,9 +203,11 @@ def test_eclipse_jlink():
                     MachineInterface(*ECLIPSE_GDB) as gdb:
                 seconds = eclipse_session(gdb, launch[JLINK + "gdbServerGdbPortNumber"], jlink_first_reset(),
                                           JLINK_START)
+                ends = board.uart().count("fast: done")
                 gdb.send("-gdb-exit")
                 gdb.process.wait(10)
                 check_equal(server.wait_gone(), 0, "exit code of the wrapper (-singlerun)")
+            wait_for(lambda: board.uart().count("fast: done") > ends, 10, "the program, which goes on")
             check(seconds < 20, f"{seconds:.1f} s from load to main")
             print(f"# {seconds:.2f} s from load to main")
             check("violation" not in board.output(), "rules of the hardware were broken")
@@ -221,10 +223,12 @@ def test_eclipse_openocd():
             server.wait_says("Started by GNU MCU Eclipse")
             with MachineInterface(*ECLIPSE_GDB) as gdb:
                 eclipse_session(gdb, launch[OPENOCD + "gdbServerGdbPortNumber"], OPENOCD_FIRST_RESET, OPENOCD_START)
+                ends = board.uart().count("fast: done")
                 gdb.send("-gdb-exit")
                 gdb.process.wait(10)
             server.process.send_signal(signal.SIGTERM)
             server.wait_gone()
+            wait_for(lambda: board.uart().count("fast: done") > ends, 10, "the program, which goes on")
             check("violation" not in board.output(), "rules of the hardware were broken")
 
 
@@ -241,7 +245,8 @@ def test_eclipse_terminate():
                     gdb.ask_all(jlink_first_reset())
                     gdb.ask(f"symbol-file {FAST}")
                     gdb.ask(f"load {FAST} ")
-                    gdb.ask_all(["monitor clrbp", "monitor reset ", "monitor halt", "monitor regs", "flushreg"])
+                    gdb.ask_all(["monitor clrbp", "monitor reset 2", "monitor halt", "monitor regs", "flushreg"])
+                    check('<Reset_Handler' in gdb.ask("-data-evaluate-expression $pc"), "where a reset ends")
                     gdb.ask("continue")
                     time.sleep(0.3)
                     if end == "terminate":

@@ -56,6 +56,7 @@ class World:
     def files(cls):
         return {harness.CONSOLE: "data/console.elf", harness.BLINK: "data/blink.elf",
                 harness.BLINK.with_suffix(".bin"): "data/blink.bin",
+                harness.CONSOLE.with_suffix(".bin"): "data/console.bin",
                 cls.data: "data/data.bin", ROOT / "host/70-quadlane.rules": "etc/udev/rules.d/70-quadlane.rules", ROOT / "build/tests/linux/line_manners": "usr/bin/line_manners"}
 
 
@@ -165,110 +166,25 @@ def test_flash_verify_read():
     World.guest.check("cmp /tmp/back.bin /data/data.bin && rm /tmp/back.bin")
 
 
-def test_boot():
-    """the program starts, the device leaves; after a reset it comes back and the tool catches the bootloader"""
-    tool("flash", "/data/blink.elf")
+def check_boots():
+    """The device leaves, the program speaks, and after a reset the board knows it as startable."""
     World.guest.check("for i in $(seq 250); do [ -e /dev/ttyACM0 ] || exit 0; usleep 20000; done; exit 1")
+    World.board.wait_uart("blink: running", 10)
     World.guest.start("quadlane info --json --wait 20 2>/tmp/said")
     time.sleep(0.5)
     World.board.control("reset")
     status, text = World.guest.finish()
     check_equal(status, 0, f"info behind a reset said {text}")
     check_equal(json.loads(text)["program"]["can_start"], True, "the program")
+
+
+def test_boot():
+    """the program starts, the device leaves; after a reset it comes back and the tool catches the bootloader"""
+    tool("flash", "/data/blink.elf")
+    check_boots()
     tool("erase", "0x90100000", "64K")
     tool("reset", "--bootloader")
     port_there()
-
-
-def dfu_util(*arguments, limit_s=120, status=0):
-    return World.guest.check(" ".join(["dfu-util -d 1209:0001 -a 0", *arguments]), limit_s, status)
-
-
-def back_in_bootloader():
-    """Out of a program that dfu-util has started, which blinks and says so."""
-    World.board.wait_uart("blink: running", 10)
-    World.board.uart_path.write_text("")
-    World.board.control("button down")
-    World.board.control("reset")
-    port_there()
-    World.board.control("button up")
-
-
-def test_dfu_util_lists():
-    """dfu-util -l shows the interface with its memory and serial number"""
-    text = World.guest.check("dfu-util -l")
-    for pattern in (r"Found DFU: \[1209:0001\]", r"alt=0, name=\"@External Flash /0x90100000/99\*064Kg,99\*064Kg,42\*064Kg\"",
-                    rf'serial="{SERIAL}"'):
-        check(re.search(pattern, text), f"{pattern} is not in:\n{text}")
-
-
-def test_dfu_util_downloads():
-    """dfu-util -s 0x90100000:leave -D: the program is written, sealed, started; it ends with success"""
-    text = dfu_util("-s 0x90100000:leave -D /data/blink.bin")
-    check("File downloaded successfully" in text and "Transitioning to dfuMANIFEST state" in text, text)
-    back_in_bootloader()
-    tool("verify", "/data/blink.elf")
-    check_equal(tool_json("info")["program"]["can_start"], True, "the program")
-
-
-def test_dfu_util_uploads():
-    """dfu-util without leave, -U, cmp; then the leave by itself"""
-    started = time.monotonic()
-    dfu_util("-s 0x90200000 -D /data/data.bin")
-    print(f"# {DATA_SIZE // 1024} KiB in {time.monotonic() - started:.1f} s of the wall clock")
-    World.guest.check(f"rm -f /tmp/back.bin; dfu-util -a 0 -s 0x90200000:{DATA_SIZE} -U /tmp/back.bin")
-    World.guest.check("cmp /tmp/back.bin /data/data.bin && rm /tmp/back.bin")
-    dfu_util("-s 0x90100000:leave")
-    back_in_bootloader()
-    tool("verify", "0x90200000", "/data/data.bin")
-
-
-def test_dfu_util_file():
-    """quadlane pack --dfu, dfu-suffix -c and dfu-util -s :leave -D FILE.dfu"""
-    tool("pack", "--dfu", "/data/blink.elf", "/tmp/blink.dfu")
-    check("0x1209" in World.guest.check("dfu-suffix -c /tmp/blink.dfu"), "dfu-suffix")
-    dfu_util("-s :leave -D /tmp/blink.dfu")
-    back_in_bootloader()
-
-
-def test_dfu_util_mass_erase():
-    """dfu-util mass-erase:force, and a download behind it; read unprotect is refused"""
-    dfu_util("-s :mass-erase:force", limit_s=180)
-    check_equal(tool_json("info")["program"]["can_start"], False, "the program")
-    check("not" not in tool("read", "0x90200000", "4096", "/tmp/erased.bin", "--quiet"), "read")
-    World.guest.check("tr -d '\\377' </tmp/erased.bin | wc -c | grep -qx 0")
-    check(World.guest.run("dfu-util -d 1209:0001 -a 0 -s :unprotect:force")[0] != 0, "read unprotect was taken")
-    dfu_util("-s 0x90100000:leave -D /data/blink.bin")
-    back_in_bootloader()
-
-
-def test_dfu_util_is_refused():
-    """dfu-util with the serial port's update under way, with no program, or outside: it says so and fails"""
-    check(World.guest.run("dfu-util -d 1209:0001 -a 0 -s 0x08000000:leave -D /data/blink.bin")[0] != 0, "0x08000000")
-    tool("erase", "0x90100000", "64K")
-    World.guest.check("head -c 5000 /data/data.bin >/tmp/none.bin")
-    status, text = World.guest.run("dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /tmp/none.bin")
-    check("dfuERROR" in text, text)
-    status, text = World.guest.run("quadlane flash --data 0x90200000 /data/data.bin --full --quiet & sleep 1.5; "
-                                   "dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /data/blink.bin; "
-                                   "status=$?; wait; exit $status")
-    check(status != 0 and "iString" in text, f"ended with {status}:\n{text}")
-    tool("verify", "0x90200000", "/data/data.bin")
-    tool("info")
-
-
-def test_dfu_util_unplugged():
-    """cable out in the middle of dfu-util: it fails, nothing is started, and the next time it works"""
-    World.guest.start("dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /data/data.bin")
-    before = World.board.statistics()["nor.bytes_programmed"]
-    wait_for(lambda: World.board.statistics()["nor.bytes_programmed"] - before > DATA_SIZE // 3, 60, "the middle")
-    World.board.control("usb unplug")
-    check(World.guest.finish(60)[0] != 0, "dfu-util ended with success")
-    World.board.control("usb plug")
-    port_there()
-    check_equal(tool_json("info")["program"]["can_start"], False, "the program")
-    dfu_util("-s 0x90100000:leave -D /data/blink.bin")
-    back_in_bootloader()
 
 
 def updating():
@@ -288,6 +204,117 @@ def finished(before):
     written = World.board.statistics()["nor.bytes_programmed"] - before
     check(written < DATA_SIZE + 150_000, f"{written} bytes were programmed: it began anew")
     return json.loads(text)
+
+
+def test_dfu_util():
+    """dfu-util: list, download, upload, compare"""
+    listed = World.guest.check("dfu-util -l -d 1209:0001")
+    check(f'serial="{SERIAL}"' in listed and "@External Flash /0x90100000/99*064Kg,99*064Kg,42*064Kg" in listed, listed)
+    said = World.guest.check("dfu-util -d 1209:0001 -a 0 -s 0x90400000 -D /data/data.bin 2>&1 | tail -n 2", 120)
+    check("File downloaded successfully" in said, said)
+    said = World.guest.check(f"dfu-util -d 1209:0001 -a 0 -s 0x90400000:{DATA_SIZE} -U /tmp/up.bin 2>&1 | tail -n 1; "
+                             "cmp /tmp/up.bin /data/data.bin && rm /tmp/up.bin", 120)
+    check("Upload done." in said, said)
+    tool("verify", "0x90400000", "/data/data.bin")
+
+
+def test_dfu_leave():
+    """dfu-util -s 0x90100000:leave writes a program and starts it; it starts after a reset, too"""
+    said = World.board.uart().count("blink: running")
+    World.guest.check("dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /data/blink.bin", 60)
+    wait_for(lambda: World.board.uart().count("blink: running") > said, 10, "the program")
+    check_boots()
+    tool("reset", "--bootloader")
+    port_there()
+
+
+def dfu_util(*arguments, limit_s=120, status=0):
+    return World.guest.check(" ".join(["dfu-util -d 1209:0001 -a 0", *arguments]), limit_s, status)
+
+
+def back_in_bootloader():
+    """Out of a program that dfu-util has started, which blinks and says so."""
+    World.board.wait_uart("blink: running", 10)
+    World.board.uart_path.write_text("")
+    World.board.control("button down")
+    World.board.control("reset")
+    port_there()
+    World.board.control("button up")
+
+
+def test_dfu_leave_later():
+    """dfu-util without leave, -U, cmp; then a leave by itself starts the program that was there"""
+    dfu_util("-s 0x90200000 -D /data/data.bin")
+    World.guest.check(f"rm -f /tmp/back.bin; dfu-util -a 0 -s 0x90200000:{DATA_SIZE} -U /tmp/back.bin")
+    World.guest.check("cmp /tmp/back.bin /data/data.bin && rm /tmp/back.bin")
+    dfu_util("-s 0x90100000:leave")
+    back_in_bootloader()
+    tool("verify", "0x90200000", "/data/data.bin")
+
+
+def test_dfu_file():
+    """quadlane pack --dfu, dfu-suffix -c and dfu-util -s :leave -D FILE.dfu"""
+    tool("pack", "--dfu", "/data/blink.elf", "/tmp/blink.dfu")
+    check("0x1209" in World.guest.check("dfu-suffix -c /tmp/blink.dfu"), "dfu-suffix")
+    dfu_util("-s :leave -D /tmp/blink.dfu")
+    back_in_bootloader()
+
+
+def test_dfu_mass_erase():
+    """dfu-util mass-erase:force, and a download behind it; read unprotect is refused"""
+    dfu_util("-s :mass-erase:force", limit_s=180)
+    check_equal(tool_json("info")["program"]["can_start"], False, "the program")
+    check("not" not in tool("read", "0x90200000", "4096", "/tmp/erased.bin", "--quiet"), "read")
+    World.guest.check("tr -d '\\377' </tmp/erased.bin | wc -c | grep -qx 0")
+    check(World.guest.run("dfu-util -d 1209:0001 -a 0 -s :unprotect:force")[0] != 0, "read unprotect was taken")
+    dfu_util("-s 0x90100000:leave -D /data/blink.bin")
+    back_in_bootloader()
+
+
+def test_dfu_refused():
+    """dfu-util with the serial port's update under way, with no program, or outside: it says so and fails"""
+    check(World.guest.run("dfu-util -d 1209:0001 -a 0 -s 0x08000000:leave -D /data/blink.bin")[0] != 0, "0x08000000")
+    tool("erase", "0x90100000", "64K")
+    World.guest.check("head -c 5000 /data/data.bin >/tmp/none.bin")
+    status, text = World.guest.run("dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /tmp/none.bin")
+    check("dfuERROR" in text, text)
+    status, text = World.guest.run("quadlane flash --data 0x90200000 /data/data.bin --full --quiet & sleep 1.5; "
+                                   "dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /data/blink.bin; "
+                                   "status=$?; wait; exit $status")
+    check(status != 0 and "iString" in text, f"ended with {status}:\n{text}")
+    tool("verify", "0x90200000", "/data/data.bin")
+    tool("info")
+
+
+def test_dfu_unplug():
+    """the cable out in the middle of dfu-util: half a program does not start, the same command finishes the work"""
+    World.guest.start("dfu-util -d 1209:0001 -a 0 -s 0x90100000 -D /data/console.bin >/tmp/said 2>&1")
+    before = World.board.statistics()["nor.bytes_programmed"]
+    wait_for(lambda: World.board.statistics()["nor.bytes_programmed"] - before > 300_000, 60, "the middle")
+    World.board.control("usb unplug")
+    status, _ = World.guest.finish(60)
+    check(status != 0, "dfu-util did not notice")
+    World.board.control("usb plug")
+    port_there()
+    check_equal(tool_json("info")["program"]["can_start"], False, "half a program can start")
+    World.guest.check("dfu-util -d 1209:0001 -a 0 -s 0x90100000 -D /data/console.bin >/tmp/said 2>&1", 120)
+    tool("verify", "0x90100000", "/data/console.bin")
+    tool("erase", "0x90100000", "2M", limit_s=120)
+
+
+def test_dfu_pace():
+    """dfu-util takes at most 1.3 times what `quadlane flash --full` takes for 1 MiB, in the board's time"""
+    def measured(command):
+        started = World.board.statistics()["virtual_ns"]
+        World.guest.check(command, 120)
+        return (World.board.statistics()["virtual_ns"] - started) / 1e9
+
+    World.guest.check("head -c 1048576 /data/data.bin >/tmp/one; tail -c 1048576 /data/data.bin >/tmp/two")
+    tool("flash", "--data", "0x90600000", "/tmp/one")
+    ours = measured("quadlane flash --full --data 0x90600000 /tmp/two")
+    theirs = measured("dfu-util -d 1209:0001 -a 0 -s 0x90600000 -D /tmp/one >/tmp/said 2>&1")
+    print(f"# 1 MiB over other data: quadlane {ours:.2f} s, dfu-util {theirs:.2f} s, {theirs / ours:.2f} times")
+    check(theirs / ours <= 1.3, f"{theirs / ours:.2f} times")
 
 
 def test_unplug():

@@ -139,6 +139,33 @@ static void the_host_speaks(void **state)
     assert_int_equal(boot_window_step(&window, 1500, true, 1), BOOT_WINDOW_STAY);
 }
 
+static void each_configuration_begins_anew(void **state)
+{
+    (void)state;
+    struct boot_window window;
+    boot_window_open(&window, 1000);
+    assert_int_equal(boot_window_step(&window, 1300, true, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 1900, false, 0), BOOT_WINDOW_OPEN); // bus reset
+    assert_int_equal(boot_window_step(&window, 2399, false, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 2399, true, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 3098, true, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 3099, true, 0), BOOT_WINDOW_START);
+}
+
+static void a_host_that_resets_for_ever(void **state)
+{
+    (void)state;
+    struct boot_window window;
+    uint32_t now_ms = 0;
+    boot_window_open(&window, 0);
+    // First configured, then eight times anew, 400 ms each.
+    while (boot_window_step(&window, now_ms, now_ms / 200 % 2 == 1, 0) == BOOT_WINDOW_OPEN) {
+        now_ms++;
+        assert_true(now_ms < 60000);
+    }
+    assert_in_range(now_ms, 8 * 400, 9 * 400 + 700);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +176,8 @@ int main(void)
         cmocka_unit_test(nobody_configures_in_500_ms),
         cmocka_unit_test(nobody_speaks_in_700_ms),
         cmocka_unit_test(the_host_speaks),
+        cmocka_unit_test(each_configuration_begins_anew),
+        cmocka_unit_test(a_host_that_resets_for_ever),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
