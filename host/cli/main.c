@@ -25,6 +25,7 @@ const struct cli_verb *const cli_verbs[] = {
     &cli_keys,
     &cli_gdb_server,
     &cli_ide,
+    &cli_pack,
     &cli_protect,
     &cli_update_bootloader,
     NULL,
