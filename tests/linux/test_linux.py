@@ -326,7 +326,7 @@ def test_sleep():
 
 
 def test_hub():
-    """behind a hub of full speed, whose enumeration is slow"""
+    """behind a hub of full speed, whose enumeration is slow: found, written, and caught in its start window"""
     World.guest.monitor("device_del board")
     World.guest.check("for i in $(seq 250); do [ -e /dev/ttyACM0 ] || exit 0; usleep 20000; done; exit 1")
     World.guest.monitor("device_add usb-hub,id=hub,bus=xhci.0,port=2")
@@ -337,6 +337,8 @@ def test_hub():
     check("1-2.1" in World.guest.check("readlink -f /sys/class/tty/ttyACM0/device"), "it is not behind the hub")
     tool("info")
     tool("flash", "--data", "0x90200000", "/data/data.bin")
+    tool("flash", "/data/blink.elf")
+    check_boots()
 
 
 def test_usbip():
