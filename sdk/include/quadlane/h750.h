@@ -73,7 +73,6 @@
 #define RCC_AHB2ENR_SRAM2EN      (1u << 30)
 #define RCC_AHB2ENR_SRAM3EN      (1u << 31)
 #define RCC_AHB4ENR_GPIOBEN      (1u << 1)
-#define RCC_AHB4ENR_GPIOEEN      (1u << 4)
 #define RCC_APB2ENR_USART1EN     (1u << 4)
 #define RCC_APB4ENR_RTCAPBEN     (1u << 16)
 
@@ -94,13 +93,11 @@
 #define FLASH_ACR_LATENCY    (15u << 0)
 #define FLASH_ACR_WRHIGHFREQ (3u << 4)
 
-// GPIO ports B (console) and E (LED).
+// GPIO port B (console).
 #define GPIOB_MODER   QL_REGISTER(0x58020400u)
 #define GPIOB_OSPEEDR QL_REGISTER(0x58020408u)
 #define GPIOB_PUPDR   QL_REGISTER(0x5802040Cu)
 #define GPIOB_AFRH    QL_REGISTER(0x58020424u)
-#define GPIOE_MODER   QL_REGISTER(0x58021000u)
-#define GPIOE_BSRR    QL_REGISTER(0x58021018u)
 
 // USART1: the console.
 #define USART1_CR1   QL_REGISTER(0x40011000u)
