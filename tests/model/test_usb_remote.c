@@ -231,6 +231,13 @@ static void test_control_in(void **state)
     submit_and_run(bench, &urb, URB_OK);
     assert_int_equal(urb.actual, 67);
     assert_memory_equal(data, bench->device->configuration, 67);
+    urb.length = 20; // less room than the request asks for
+    submit_and_run(bench, &urb, URB_OK);
+    assert_int_equal(urb.actual, 20);
+    urb.length = 0;
+    urb.data = NULL;
+    submit_and_run(bench, &urb, URB_OK);
+    assert_int_equal(urb.actual, 0);
 }
 
 static void test_control_out_of_several_packets(void **state)
