@@ -46,8 +46,10 @@ bool check_device_descriptor(struct usb_host *host, const uint8_t *data, size_t 
         return false;
     }
     if (release != 0x0110 && release != 0x0200 && release != 0x0201 && release != 0x0210) {
-        host_violation(host, "device descriptor: bcdUSB %04X, a full-speed device has 0110, 0200, 0201 or 0210",
-                       release);
+        host_violation(
+            host,
+            "device descriptor: bcdUSB %04X, a full-speed device has 0110, 0200, 0201 or 0210",
+            release);
     }
     if (data[7] != host->max_packet0) {
         host_violation(host, "device descriptor: bMaxPacketSize0 was %u, now it is %u",
