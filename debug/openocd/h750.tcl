@@ -71,6 +71,16 @@ proc h750_chip_init {} {
     mww 0x52005014 0x0D002503                     ;# CCR: memory-mapped, 03h, 24-bit address, one line
 }
 
+# Resets into quadlane's bootloader, which stays: the stay request, RTC_BKP31R, before its first
+# instruction.
+proc bootloader {} {
+    reset halt
+    mmw 0x580244F4 0x00010000 0                   ;# RCC_APB4ENR: RTCAPBEN
+    mmw 0x58024800 0x00000100 0                   ;# PWR_CR1: DBP
+    mww 0x580040CC 0x544C4251                     ;# RTC_BKP31R: "QBLT"
+    resume
+}
+
 stm32h7x.cpu0 configure -event reset-init {
     h750_chip_init
 }

@@ -21,14 +21,15 @@ from harness import (BLINK, CONSOLE, FAST, ROOT, TOOL, Board, check, check_equal
 class Watch:
     """A running `quadlane flash --watch` with its output; in a folder of its own for its locks."""
 
-    def __init__(self, board, *arguments):
+    def __init__(self, board, *arguments, environment=None):
         self.place = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-watch-"))
         self.log = open(self.place / "log", "w+")
         port = ["--port", f"unix:{board.usb_path}"] if board else []
         self.process = subprocess.Popen(
             [str(part) for part in [TOOL, "flash", "--watch", *arguments, *port]], cwd=ROOT,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
-            env={**os.environ, "QUADLANE_RUNTIME_DIR": str(board.folder if board else self.place)})
+            env=environment or {**os.environ,
+                                "QUADLANE_RUNTIME_DIR": str(board.folder if board else self.place)})
 
     def __enter__(self):
         return self
@@ -240,6 +241,29 @@ def test_asked_to_stay():
             again.wait_says("started")
             again.end()
         board.wait_uart("fast: done")
+
+
+def test_other_boards():
+    """it keeps to the first board it met; two at once are a question to the user"""
+    with Board(speed="real") as board, Board(speed="real", uid="010203040506070809101112") as other, \
+            tempfile.TemporaryDirectory(prefix="quadlane-watch-") as name:
+        runtime = pathlib.Path(name)
+        environment = {**os.environ, "QUADLANE_RUNTIME_DIR": name}
+        (runtime / "a.sock").symlink_to(board.usb_path)
+        with Watch(None, BLINK, environment=environment) as watch:
+            watch.wait_says("started")
+            (runtime / "b.sock").symlink_to(other.usb_path)
+            time.sleep(1)
+            board.control("reset")
+            watch.wait_says("started", 2)
+            check_equal(other.statistics()["nor.bytes_programmed"], 0, "bytes written into the other board")
+            watch.end()
+        board.control("button down")
+        board.control("reset")
+        check_tool(board.tool("info"))  # now both are in their bootloaders
+        with Watch(None, BLINK, environment=environment) as watch:
+            check_equal(watch.process.wait(20), 41, "exit code with two boards")
+            check("--serial" in watch.output(), watch.output())
 
 
 def test_raw_binary():

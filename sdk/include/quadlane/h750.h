@@ -123,6 +123,12 @@
 #define USART_ISR_TC     (1u << 6)
 #define USART_ISR_TXE    (1u << 7)
 
+// IWDG1: the independent watchdog.
+#define IWDG_KR  QL_REGISTER(0x58004800u)
+#define IWDG_PR  QL_REGISTER(0x58004804u)
+#define IWDG_RLR QL_REGISTER(0x58004808u)
+#define IWDG_SR  QL_REGISTER(0x5800480Cu)
+
 // RNG: true random numbers.
 #define RNG_CR QL_REGISTER(0x48021800u)
 #define RNG_SR QL_REGISTER(0x48021804u)
@@ -135,8 +141,12 @@
 #define RNG_SR_CEIS  (1u << 5)
 #define RNG_SR_SEIS  (1u << 6)
 
-// DBGMCU: which silicon this is; AXI: the cure for its oldest revision (ES0392).
+// DBGMCU: which silicon this is, what stands still with the core; AXI: the cure for its oldest
+// revision (ES0392).
 #define DBGMCU_IDCODE    QL_REGISTER(0x5C001000u)
+#define DBGMCU_APB4FZ1   QL_REGISTER(0x5C001054u)
 #define AXI_TARG7_FN_MOD QL_REGISTER(0x51008108u)
+
+#define DBGMCU_APB4FZ1_DBG_WDGLSD1 (1u << 18)
 
 #endif
