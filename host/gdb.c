@@ -426,6 +426,18 @@ static void note_answer(struct ql_gdb *gdb, const struct ql_rsp_packet *packet)
     gdb->running = gdb->in_rcmd = false;
 }
 
+static bool pass_answer(struct ql_gdb *gdb, const struct ql_rsp_packet *packet)
+{
+    char stop[400];
+    const bool stopped = gdb->running && packet->data[0] == 'T' && packet->size < sizeof stop;
+    note_answer(gdb, packet);
+    if (!stopped)
+        return ql_rsp_send(&gdb->debugger, packet->data, packet->size);
+    memcpy(stop, packet->data, packet->size + 1);
+    const size_t size = ql_gdb_name_watch(gdb, stop, packet->size, sizeof stop);
+    return ql_rsp_send(&gdb->debugger, stop, size);
+}
+
 static bool from_server(struct ql_gdb *gdb)
 {
     struct ql_rsp_packet packet;
@@ -442,10 +454,10 @@ static bool from_server(struct ql_gdb *gdb)
     for (;;) {
         switch (ql_rsp_next(&gdb->server, &packet)) {
         case QL_RSP_PACKET:
-        case QL_RSP_NOTICE:
-            note_answer(gdb, &packet);
-            if (!ql_rsp_send(&gdb->debugger, packet.data, packet.size))
+            if (!pass_answer(gdb, &packet))
                 return false;
+            break;
+        case QL_RSP_NOTICE: // only in non-stop mode, which none of the servers has
             break;
         case QL_RSP_BREAK:
             break;

@@ -132,6 +132,12 @@ void ql_gdb_answer_lost(struct ql_gdb *gdb, const struct ql_failure *failure);
 // `monitor quadlane ...`; answers the debugger.
 void ql_gdb_own_command(struct ql_gdb *gdb, const char *arguments);
 
+// --- gdb_watch.c
+
+// Adds to a stop reply which watchpoint was hit, if the server does not tell. Returns its new size,
+// at most `room`.
+size_t ql_gdb_name_watch(struct ql_gdb *gdb, char *stop, size_t size, size_t room);
+
 // --- gdb_packets.c
 
 // The server's own memory map, whole; the text is the caller's. A null pointer: it has none.
