@@ -5,7 +5,7 @@ CORE_SOURCES := core/boot.c core/dfu.c core/dfu_download.c core/dfu_pages.c core
                 core/update.c core/update_open.c
 
 UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server \
-                boot lock ram_program dfu)
+                boot lock ram_program dfu settings)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
 # Tests make their own policies; this is the one of an image without an issuer.
 UNIT_SHARED  += core/lock_open.c
@@ -18,7 +18,7 @@ $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(UNIT_OBJECT
 TEST_PROGRAMS += $(UNIT_TESTS)
 
 # The driver on the virtual board's chip, which knows nothing of it.
-UNIT_ON_MODEL         := $(addprefix $(BUILD)/tests/unit/test_,nor_on_model power_cuts)
+UNIT_ON_MODEL         := $(addprefix $(BUILD)/tests/unit/test_,nor_chips nor_on_model power_cuts)
 UNIT_ON_MODEL_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) \
                            core/lock_open.c tests/unit/model_bus.c)
 

@@ -1,4 +1,5 @@
-// The driver for one quad-SPI NOR flash chip behind a `struct nor_bus`.
+// The driver for a quad-SPI NOR flash chip behind a `struct nor_bus`, or for two equal ones that
+// work as one of twice the size: then sizes, addresses and geometry below are those of both.
 //
 // The chip is found by its JEDEC id and describes itself by SFDP; core/nor_table.c knows only what
 // SFDP leaves out or gets wrong. Erasing, programming and writing status registers are started and
@@ -25,8 +26,9 @@ struct nor {
     const struct nor_bus *bus;
     const uint8_t *mapped; // where nor_map shows the chip
     enum nor_state state;
-    uint8_t jedec_id[3]; // as read, also if no usable chip was found
-    uint8_t status[3];   // SR1, SR2, SR3 as last read; 0 for those the chip has not
+    uint8_t jedec_id[3];      // as read, also if no usable chip was found
+    uint8_t status[3];        // SR1, SR2, SR3 as last read; 0 for those the chip has not
+    uint8_t second_status[3]; // of the second chip
     bool has_sr2, has_sr3;
     uint8_t sr1_protect;     // the bits of SR1 that, set, protect blocks
     uint8_t sr2_protect;     // those of SR2
@@ -67,7 +69,8 @@ const struct nor_erase_type *nor_erase_type_find(const struct nor *nor, uint32_t
 
 // Starts to erase `size` bytes, one of the chip's erase sizes, at a multiple of it.
 int nor_erase_start(struct nor *nor, uint32_t address, uint32_t size);
-// Starts to program up to a page; the bytes must not cross the end of a page. They are taken over
+// Starts to program up to a page; the bytes must not cross the end of a page, and of two chips both
+// get as many. They are taken over
 // before the call returns.
 int nor_program_start(struct nor *nor, uint32_t address, const uint8_t *bytes, size_t length);
 
@@ -76,7 +79,7 @@ int nor_program_start(struct nor *nor, uint32_t address, const uint8_t *bytes, s
 int nor_unprotect_start(struct nor *nor);
 
 // How the operation under way is getting on: 1 at work, 0 ended, QL_ERROR_TIMEOUT: it took longer
-// than the chip may take. With nothing under way: 0.
+// than the chip may take; QL_ERROR_WORN: the chip says that it failed. With nothing under way: 0.
 int nor_poll(struct nor *nor);
 
 // Are these bytes all FF?

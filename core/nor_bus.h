@@ -24,18 +24,25 @@ struct nor_command {
     uint32_t address;
 };
 
+// Two chips on one bus (`dual`) take every command at once, each on four lines of its own. Of the
+// bytes of a data phase the first, third... belong to the first chip, the others to the second; so
+// lengths are even. `address` then counts the bytes of both: it is even, and each chip is sent half
+// of it.
+//
 // All functions return 0 or a negative enum ql_error (core/error.h). None waits longer than its
 // limit.
 struct nor_bus {
     void *context;
+    bool dual;
     // A command without a data phase.
     int (*command)(void *context, const struct nor_command *command);
     // A command that reads or writes `length` >= 1 bytes in the data phase.
     int (*read)(void *context, const struct nor_command *command, uint8_t *data, size_t length);
     int (*write)(void *context, const struct nor_command *command, const uint8_t *data,
                  size_t length);
-    // Hardware polls a status register of one byte until (value & mask) == match; `done` tells, and
-    // an interrupt wakes the core from its wait. poll_stop ends it early.
+    // Hardware polls a status register of one byte until (value & mask) == match, in both chips if
+    // there are two; `done` tells, and an interrupt wakes the core from its wait. poll_stop ends it
+    // early.
     int (*poll_start)(void *context, const struct nor_command *command, uint8_t mask,
                       uint8_t match);
     bool (*poll_done)(void *context);

@@ -12,12 +12,13 @@
 
 enum {
     PLACES = RECORDS_SECTORS * RECORDS_SLOTS,
+    TO_BURN = 2,
     COPIES_MAX = RECORDS_MAX + 1, // in a snapshot: the runs and the settings
 };
 
 void records_init(struct records *records, struct nor *nor)
 {
-    *records = (struct records){.nor = nor, .slot = RECORDS_SLOTS};
+    *records = (struct records){.nor = nor, .slot = RECORDS_SLOTS, .to_burn = TO_BURN};
     settings_clear(records->settings);
 }
 
@@ -152,14 +153,6 @@ static const uint8_t *record_find(const struct records *records, uint32_t serial
     return bytes;
 }
 
-static bool page_is_zero(const uint8_t *bytes)
-{
-    for (unsigned i = 0; i < RECORD_SIZE; i++)
-        if (bytes[i] != 0)
-            return false;
-    return true;
-}
-
 static bool record_is_of(const uint8_t *bytes, enum record_kind kind)
 {
     return bytes[RECORD_VERSION] == RECORD_VERSION_VALUE && bytes[RECORD_KIND] == kind;
@@ -276,21 +269,21 @@ static void records_without_base(struct records *records)
     records->blank = !records->used && nor_is_blank(place_bytes(records, 0), RECORDS_SIZE);
 }
 
-// Is what stands there the same tomorrow? Zeros are, and so are records, since runs that are known
-// at one start and not at the next do no harm. A SETTINGS may be one whose program was cut short,
-// and so may what is no record: settings would change to and fro.
-static bool place_is_settled(const struct records *records, unsigned place)
+// Does it do no harm if what stands there reads otherwise tomorrow? A run may be known at one start
+// and not at the next. A SETTINGS may be one whose program was cut short, and so may what is no
+// record: settings would change to and fro.
+static bool place_is_harmless(const struct records *records, unsigned place)
 {
     uint32_t serial = place_serial(records, place);
     if (serial == RECORD_SERIAL_END)
-        return page_is_zero(place_bytes(records, place));
+        return false;
     const uint8_t *bytes = record_find(records, serial);
     return bytes && !record_is_of(bytes, RECORD_SETTINGS);
 }
 
 // The first slot behind all that are not blank, if the newest sector is the snapshot's own, the
 // snapshot not the last thing written (its last page may be one whose program was cut short), and
-// that settled.
+// that harmless.
 static unsigned free_slot(const struct records *records)
 {
     if (!records->based || records->generation != records->base)
@@ -300,7 +293,7 @@ static unsigned free_slot(const struct records *records)
     unsigned slot = RECORDS_SLOTS;
     while (slot > snapshot && nor_is_blank(place_bytes(records, first + slot - 1), RECORD_SIZE))
         slot--;
-    return slot == snapshot || !place_is_settled(records, first + slot - 1) ? RECORDS_SLOTS : slot;
+    return slot == snapshot || !place_is_harmless(records, first + slot - 1) ? RECORDS_SLOTS : slot;
 }
 
 void records_load(struct records *records)
@@ -327,9 +320,11 @@ enum {
     ON = 2,      // the next step at once
 };
 
+// Of a snapshot: the settings, also if there are none, and the runs. A HEAD without a copy would be
+// complete as soon as it reads right.
 static unsigned copies(const struct records *records)
 {
-    return records->count + (settings_size(records->settings) > 0 ? 1 : 0);
+    return 1 + records->count;
 }
 
 static void page_begin(struct records *records, enum record_kind kind)
@@ -396,20 +391,19 @@ static int page_holds(struct records *records)
 static int snapshot_next(struct records *records)
 {
     static const struct records_run none;
-    unsigned settings = copies(records) - records->count;
     if (records->slot > copies(records)) {
         records->based = true;
         records->base = records->generation;
-        records->settled = true;
+        records->to_burn = 0;
         records->step = RECORDS_STEP_START;
         return ON;
     }
     if (records->slot == 0) {
         page_fill(records, RECORD_HEAD, &none);
-    } else if (records->slot == settings) {
+    } else if (records->slot == 1) {
         page_fill_settings(records, records->settings);
     } else {
-        const struct records_run *run = &records->runs[records->slot - 1 - settings];
+        const struct records_run *run = &records->runs[records->slot - 2];
         page_fill(records, run->sealed ? RECORD_SEALED : RECORD_WRITING, run);
     }
     return page_start(records, RECORDS_STEP_SNAPSHOT);
@@ -460,12 +454,12 @@ static int snapshot_end(struct records *records)
 static int record_start(struct records *records)
 {
     // A SEALED or CLEARED follows each WRITING: both find room in the same sector. The first free
-    // slot found at start is burnt, as a program cut short may have left cells there that look
+    // slots found at start are burnt, as programs cut short may have left cells there that look
     // blank now and will not later.
-    unsigned needed = (records->settled ? 0u : 1u) + (records->kind == RECORD_WRITING ? 2u : 1u);
+    unsigned needed = records->to_burn + (records->kind == RECORD_WRITING ? 2u : 1u);
     if (records->slot + needed > RECORDS_SLOTS)
         return sector_start(records);
-    if (!records->settled) {
+    if (records->to_burn > 0) {
         memset(records->page, 0, RECORD_SIZE);
         return page_start(records, RECORDS_STEP_BURN);
     }
@@ -479,7 +473,7 @@ static int record_start(struct records *records)
 static int burn_end(struct records *records)
 {
     records->slot++;
-    records->settled = true;
+    records->to_burn--;
     return record_start(records);
 }
 

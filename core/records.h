@@ -98,7 +98,7 @@ struct records {
     bool used;           // there is any record, or a sector was found bad
     uint32_t generation; // the newest
     unsigned slot;       // the next one in the sector of `generation`; RECORDS_SLOTS: none is left
-    bool settled;        // what stands before `slot` was written since start
+    unsigned to_burn;    // free slots that may hold a program that was cut short
     // The record being written.
     enum records_step step;
     enum record_kind kind;

@@ -95,7 +95,9 @@ static void chip_add(struct items *items, const struct server *server)
     if (nor->state == NOR_ABSENT)
         return;
     word_add(items, QL_INFO_CHIP_SIZE, geometry->size);
-    memcpy(item_add(items, QL_INFO_STATUS_REGISTERS, 3), nor->status, 3);
+    uint8_t *status = item_add(items, QL_INFO_STATUS_REGISTERS, 3);
+    for (unsigned i = 0; i < 3; i++)
+        status[i] = nor->status[i] | nor->second_status[i];
     words_add(items, QL_INFO_PROGRAM_AREA, server->update.program_first,
               server->update.program_end);
     erase_types_add(items, geometry);

@@ -46,7 +46,6 @@ void sfdp_defaults(struct nor_geometry *geometry)
         .erase = {{.size_log2 = 12, .opcode = 0x20, .typical_ms = 60, .maximum_ms = 1000},
                   {.size_log2 = 16, .opcode = 0xD8, .typical_ms = 200, .maximum_ms = 3000}},
         .program_opcode = 0x02,
-        .program_data_lanes = 1,
         .program_typical_us = 700,
         .program_maximum_us = 5000,
         .read_opcode = 0x0B,
@@ -183,22 +182,27 @@ static void basic_decode(const struct dwords *dwords, struct nor_geometry *geome
         geometry->flag_status = bits(value[14], 3, 2) == 2;
     if (dwords->count >= 15)
         geometry->quad_enable = (enum nor_quad_enable)bits(value[15], 22, 20);
+    if (dwords->count >= 16 && bits(value[16], 24, 24))
+        geometry->four_byte_entry = NOR_FOUR_BYTE_B7;
+    else if (dwords->count >= 16 && bits(value[16], 25, 25))
+        geometry->four_byte_entry = NOR_FOUR_BYTE_06_B7;
 }
 
-// The 4-byte table: which commands exist in a form of their own for 4-byte addresses.
-static bool four_byte_decode(const struct dwords *dwords, struct nor_geometry *geometry)
+// The table says which commands exist in a form of their own for 4-byte addresses.
+bool sfdp_four_byte_apply(const uint32_t words[2], struct nor_geometry *geometry)
 {
-    uint32_t has = dwords->value[1];
+    uint32_t has = words[0];
     if (!bits(has, 1, 1) || !bits(has, 6, 6))
         return false; // no 0Ch (fast read) or no 12h (page program)
     geometry->address_bytes = 4;
+    geometry->four_byte_entry = NOR_FOUR_BYTE_NONE;
     geometry->read_opcode = 0x0C;
     geometry->program_opcode = 0x12;
-    geometry->program_data_lanes = 1;
+    geometry->quad_program_opcode = bits(has, 7, 7) ? 0x34 : 0;
     geometry->quad_io.opcode = bits(has, 5, 5) ? 0xEC : 0;
     geometry->quad_data.opcode = bits(has, 4, 4) ? 0x6C : 0;
     for (unsigned i = 0; i < NOR_ERASE_TYPES; i++) {
-        geometry->erase[i].opcode = (uint8_t)(dwords->value[2] >> 8 * i);
+        geometry->erase[i].opcode = (uint8_t)(words[1] >> 8 * i);
         if (!bits(has, 9 + i, 9 + i))
             geometry->erase[i].size_log2 = 0;
     }
@@ -224,15 +228,18 @@ int sfdp_parse(const struct sfdp_source *source, struct nor_geometry *geometry)
     basic_decode(&dwords, geometry);
     geometry->sfdp_major = basic.major;
     geometry->sfdp_minor = basic.minor;
-    if (geometry->size <= THREE_BYTE_SIZE || geometry->address_bytes == 4)
+    if (geometry->size <= THREE_BYTE_SIZE || geometry->address_bytes == 4) {
+        geometry->four_byte_entry = NOR_FOUR_BYTE_NONE;
         return 0;
+    }
     if (four_byte.dwords >= FOUR_BYTE_DWORDS) {
         error = dwords_read(source, &four_byte, &dwords);
         if (error != 0)
             return error;
-        if (four_byte_decode(&dwords, geometry))
+        if (sfdp_four_byte_apply(dwords.value + 1, geometry))
             return 0;
     }
-    geometry->size = THREE_BYTE_SIZE;
+    if (geometry->four_byte_entry == NOR_FOUR_BYTE_NONE)
+        geometry->size = THREE_BYTE_SIZE;
     return 0;
 }

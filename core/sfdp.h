@@ -39,21 +39,29 @@ enum nor_quad_enable {
     NOR_QUAD_UNKNOWN = 7,           // not told: quad commands must not be used
 };
 
+// How a chip with commands for 3-byte addresses is made to take 4 bytes with them (dword 16).
+enum nor_four_byte_entry {
+    NOR_FOUR_BYTE_NONE,
+    NOR_FOUR_BYTE_B7,    // B7h
+    NOR_FOUR_BYTE_06_B7, // write enable, B7h
+};
+
 // Everything the driver needs to know about a kind of chip.
 struct nor_geometry {
     uint32_t size;
     uint32_t page_size;
-    uint8_t address_bytes; // 3 or 4
+    uint8_t address_bytes;                    // 3 or 4
+    enum nor_four_byte_entry four_byte_entry; // only if the size needs it
     struct nor_erase_type erase[NOR_ERASE_TYPES];
-    uint8_t program_opcode; // lanes 1-1-n, n = program_data_lanes
-    uint8_t program_data_lanes;
+    uint8_t program_opcode;      // 1-1-1
+    uint8_t quad_program_opcode; // 1-1-4, 0: not offered
     uint32_t program_typical_us;
     uint32_t program_maximum_us;
     uint8_t read_opcode;            // 1-1-1 with 8 dummy clocks
     struct nor_read_type quad_io;   // 1-4-4
     struct nor_read_type quad_data; // 1-1-4
     enum nor_quad_enable quad_enable;
-    bool flag_status;               // busy is bit 7 = 0 of register 70h, register 05h does not tell
+    bool flag_status; // busy is bit 7 = 0 of register 70h, which also keeps errors until 50h
     uint8_t sfdp_major, sfdp_minor; // FF FF: from the defaults
 };
 
@@ -68,8 +76,11 @@ struct sfdp_source {
 void sfdp_defaults(struct nor_geometry *geometry);
 
 // Reads and decodes the tables; what they leave out keeps sfdp_defaults's values. A chip above
-// 16 MiB without the 4-byte table is used up to 16 MiB. Returns 0, the source's error, or
-// QL_ERROR_UNSUPPORTED if there are no usable tables (geometry then holds the defaults).
+// 16 MiB that tells no way to 4-byte addresses is used up to 16 MiB. Returns 0, the source's error,
+// or QL_ERROR_UNSUPPORTED if there are no usable tables (geometry then holds the defaults).
 int sfdp_parse(const struct sfdp_source *source, struct nor_geometry *geometry);
+
+// Takes over the two words of a 4-byte address instruction table. False: there is too little in it.
+bool sfdp_four_byte_apply(const uint32_t words[2], struct nor_geometry *geometry);
 
 #endif

@@ -6,6 +6,7 @@
 #include "sim/debug.h"
 #include "sim/gdb_server.h"
 #include "sim/h750_usart.h"
+#include "sim/nor_model.h"
 #include "sim/options.h"
 #include "sim/probe_jtag.h"
 #include "sim/probe_stlink.h"
@@ -54,6 +55,16 @@ static int list_boards(void)
 
     for (unsigned i = 0; (board = board_at(i)) != NULL; i++) {
         printf("%s: %s\n", board->name, board->text);
+    }
+    return MACHINE_EXIT_OK;
+}
+
+static int list_chips(void)
+{
+    for (const struct nor_model *const *model = nor_models; *model != NULL; model++) {
+        printf("%s: %u MiB, JEDEC id %02X %02X %02X\n", (*model)->name,
+               (unsigned)((*model)->size >> 20), (*model)->jedec[0], (*model)->jedec[1],
+               (*model)->jedec[2]);
     }
     return MACHINE_EXIT_OK;
 }
@@ -157,6 +168,14 @@ static bool create_board(struct session *session)
         fprintf(stderr, "quadlane-board: no board is called %s; try --list-boards\n",
                 options->board);
         return false;
+    }
+    if (options->chip != NULL) {
+        settings.chip = nor_model_find(options->chip);
+        if (settings.chip == NULL) {
+            fprintf(stderr, "quadlane-board: no chip is called %s; try --list-chips\n",
+                    options->chip);
+            return false;
+        }
     }
     memcpy(settings.unique_id, options->unique_id, sizeof(settings.unique_id));
     session->board = virtual_board_create(&settings);
@@ -315,6 +334,9 @@ int main(int argc, char **argv)
     }
     if (options.list_boards) {
         return list_boards();
+    }
+    if (options.list_chips) {
+        return list_chips();
     }
     return board_main(&options);
 }

@@ -1,7 +1,6 @@
 # sim: tests of the NOR chip and of the QUADSPI controller.
 
-NOR_OBJECTS := nor_chip nor_command nor_decode nor_judge nor_models nor_operation nor_store \
-               nor_w25q128jv
+NOR_OBJECTS := $(patsubst sim/%.c,%,$(wildcard sim/nor_*.c))
 QUADSPI_OBJECTS := h750_quadspi h750_quadspi_map h750_quadspi_transfer h750_quadspi_wires
 NOR_ASAN := $(NOR_OBJECTS:%=$(BUILD)/asan/sim/%.o)
 QUADSPI_ASAN := $(QUADSPI_OBJECTS:%=$(BUILD)/asan/sim/%.o)

@@ -1,11 +1,11 @@
 // A serial NOR flash chip: chip-select periods, what it sends, power.
 //
-// Written from the W25Q128JV-DTR data sheet, revision C. Where the sheet is silent the stricter
-// reading was taken: reads wrap at the end of the array; a command with clocks behind its end is
-// not executed; WEL is 0 during a suspension and must be set anew; a write to a protected place
-// leaves WEL as it is; lock commands need WEL and leave it.
-// The supply's rise time to the first command (tVSL, 20 us) is not modelled: the microcontroller
-// starts later than that.
+// Written from the W25Q128JV-DTR data sheet, revision C; where other families differ, the
+// difference is a field of struct nor_model. Where the sheet is silent the stricter reading was
+// taken: reads wrap at the end of the array; a command with clocks behind its end is not executed;
+// WEL is 0 during a suspension and must be set anew; a write to a protected place leaves WEL as it
+// is; lock commands need WEL and leave it. The supply's rise time to the first command (tVSL, 20
+// us) is not modelled: the microcontroller starts later than that.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/nor_chip_parts.h"
@@ -27,17 +27,74 @@ bool nor_is_suspended(const struct nor_chip *chip)
     return chip->suspended.kind != NOR_OPERATION_NONE;
 }
 
+static uint8_t shown(struct nor_bits bits, unsigned number, bool state)
+{
+    return bits.number == number && state ? bits.mask : 0;
+}
+
 uint8_t nor_status_byte(const struct nor_chip *chip, unsigned number)
 {
+    const struct nor_layout *layout = &chip->model->layout;
+    bool program = chip->suspended.kind == NOR_OPERATION_PROGRAM;
     uint8_t value = chip->status[number];
 
     if (number == 0) {
         value |= nor_is_busy(chip) ? SR1_BUSY : 0;
         value |= chip->write_enabled ? SR1_WEL : 0;
-    } else if (number == 1) {
-        value |= nor_is_suspended(chip) ? SR2_SUS : 0;
     }
+    value |= shown(layout->suspended_erase, number, nor_is_suspended(chip) && !program);
+    value |= shown(layout->suspended_program, number, program);
+    value |= shown(layout->four_byte_now, number, chip->bus.four_byte);
     return value;
+}
+
+static uint8_t flag_byte(const struct nor_chip *chip)
+{
+    uint8_t value = chip->error_flags | (nor_is_busy(chip) ? 0 : FLAG_READY);
+
+    if (nor_is_suspended(chip)) {
+        value |= chip->suspended.kind == NOR_OPERATION_PROGRAM ? FLAG_PROGRAM_SUSPENDED
+                                                               : FLAG_ERASE_SUSPENDED;
+    }
+    return value | (chip->bus.four_byte ? FLAG_FOUR_BYTE : 0);
+}
+
+static uint8_t suspended_byte(const struct nor_chip *chip)
+{
+    if (!nor_is_suspended(chip)) {
+        return 0;
+    }
+    return chip->suspended.kind == NOR_OPERATION_PROGRAM ? 0x04 : 0x08;
+}
+
+bool nor_bits_set(const struct nor_chip *chip, struct nor_bits bits)
+{
+    return (chip->status[bits.number] & bits.mask) != 0;
+}
+
+bool nor_is_quad(const struct nor_chip *chip)
+{
+    struct nor_bits bits = chip->model->layout.quad_enable;
+
+    return bits.mask == 0 || nor_bits_set(chip, bits);
+}
+
+bool nor_may_continue(const struct nor_chip *chip)
+{
+    return chip->model->continuous != NOR_CONTINUOUS_XIP ||
+           !nor_bits_set(chip, chip->model->layout.no_xip);
+}
+
+void nor_registers_changed(struct nor_chip *chip)
+{
+    struct nor_bits field = chip->model->layout.dummy_field;
+
+    if (field.mask != 0) {
+        unsigned lowest = field.mask & (unsigned)-field.mask;
+
+        chip->bus.read_clocks =
+            chip->model->dummy_clocks[(chip->status[field.number] & field.mask) / lowest];
+    }
 }
 
 // --- Birth and power ----------------------------------------------------------------------------
@@ -94,13 +151,17 @@ void nor_volatile_reset(struct nor_chip *chip)
     chip->volatile_enabled = false;
     chip->reset_enabled = false;
     chip->power_down = false;
+    chip->error_flags = 0;
     chip->bus.bus = NOR_SPI;
+    chip->bus.four_byte = nor_bits_set(chip, chip->model->layout.four_byte_at_start);
+    chip->bus.extended_address = 0;
     chip->bus.continuous = NULL;
     chip->bus.qpi_dummy_clocks = 2;
     chip->spi_wrap = 0;
     chip->qpi_wrap = 8;
     chip->resumed_ns = 0;
     memset(chip->locks, 1, chip->model->size / NOR_SECTOR_SIZE);
+    nor_registers_changed(chip);
 }
 
 void nor_chip_power_on(struct nor_chip *chip)
@@ -303,10 +364,16 @@ static uint8_t out_byte(const struct nor_chip *chip, uint64_t index)
         return chip->store.array[array_address(chip, index)];
     case NOR_READ_STATUS:
         return nor_status_byte(chip, chip->decoder.command->argument);
+    case NOR_READ_FLAGS:
+        return flag_byte(chip);
+    case NOR_READ_SUSPENDED:
+        return suspended_byte(chip);
+    case NOR_READ_EXTENDED:
+        return chip->bus.extended_address;
     case NOR_RELEASE:
         return model->device_id;
     case NOR_READ_JEDEC:
-        return model->jedec[index % sizeof(model->jedec)];
+        return model->jedec[index % (model->jedec_length != 0 ? model->jedec_length : 3)];
     case NOR_READ_MAKER_DEVICE:
         return ((address + index) & 1) != 0 ? model->device_id : model->jedec[0];
     case NOR_READ_UNIQUE:
@@ -403,13 +470,27 @@ void nor_chip_read(struct nor_chip *chip, uint8_t *data, size_t length)
 
 // --- Chip select rises --------------------------------------------------------------------------
 
+static bool mode_stays(const struct nor_chip *chip, uint8_t mode)
+{
+    switch (chip->model->continuous) {
+    case NOR_CONTINUOUS_M74:
+        return (mode & 0xF0) == 0xA0;
+    case NOR_CONTINUOUS_TOGGLE:
+        return ((mode >> 4) ^ mode ^ 0x0F) % 16 == 0;
+    case NOR_CONTINUOUS_XIP:
+        return nor_may_continue(chip) && (mode & 1) == 0;
+    default:
+        return (mode & 0x30) == 0x20;
+    }
+}
+
 // Continuous read is entered and left by the mode byte, whatever follows it.
 static void update_continuous(struct nor_chip *chip)
 {
     const struct nor_decoder *decoder = &chip->decoder;
 
     if (decoder->mode_read && (decoder->command->flags & NOR_CONTINUOUS) != 0) {
-        bool stay = (decoder->mode & 0x30) == 0x20; // M5-4 = 10
+        bool stay = mode_stays(chip, decoder->mode);
 
         if (stay != (chip->bus.continuous != NULL)) {
             nor_trace(chip, "%s: continuous read %s", chip->name, stay ? "on" : "off");
@@ -486,6 +567,8 @@ bool nor_chip_can_map(const struct nor_chip *chip, const struct nor_frame *frame
         why = "reads wrap inside a burst (set by 77h or C0h)";
     } else if (nor_is_suspended(chip)) {
         why = "an erase or program is suspended, part of the array is undefined";
+    } else if (frame->address_bytes < 4 && chip->model->size > UINT32_C(0x1000000)) {
+        why = "3 address bytes reach only the first 16 MiB of the chip";
     } else if (decoder.address != (frame->address & (chip->model->size - 1))) {
         why = "the chip takes another address than the controller sends";
     }
@@ -560,8 +643,11 @@ bool nor_chip_preset_status(struct nor_chip *chip, const uint8_t status[3])
         }
     }
     for (unsigned i = 0; i < 3; i++) {
-        chip->store.record->status[i] = status[i];
-        chip->status[i] = status[i];
+        uint8_t kept = chip->model->status[i].volatile_only;
+
+        chip->store.record->status[i] =
+            (uint8_t)((status[i] & ~kept) | (chip->model->status[i].factory & kept));
+        chip->status[i] = chip->store.record->status[i];
     }
     return true;
 }

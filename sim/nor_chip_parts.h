@@ -57,7 +57,8 @@ struct nor_chip {
     bool volatile_enabled; // 50h was sent
     bool reset_enabled;    // 66h was the last command
     bool power_down;
-    uint8_t *locks; // individual lock bits, one byte a sector
+    uint8_t error_flags; // of the flag status register, until they are cleared
+    uint8_t *locks;      // individual lock bits, one byte a sector
     struct nor_bus_state bus;
     uint8_t spi_wrap; // 0: off, else 8..64 bytes
     uint8_t qpi_wrap;
@@ -104,18 +105,20 @@ struct nor_chip {
     void *changed_context;
 };
 
-// Status register bits (Winbond's layout, SR1 to SR3).
+// Status register bits that all chips have in the same place; those of the one-time locks of
+// security registers are Winbond's. The others: struct nor_layout.
 #define SR1_BUSY     0x01u
 #define SR1_WEL      0x02u
-#define SR1_BP_SHIFT 2u
-#define SR1_TB       0x20u
-#define SR1_SEC      0x40u
-#define SR2_SRL      0x01u
-#define SR2_QE       0x02u
 #define SR2_LB_SHIFT 3u
-#define SR2_CMP      0x40u
-#define SR2_SUS      0x80u
-#define SR3_WPS      0x04u
+
+// Micron's flag status register.
+#define FLAG_READY             0x80u
+#define FLAG_ERASE_SUSPENDED   0x40u
+#define FLAG_ERASE_FAILED      0x20u
+#define FLAG_PROGRAM_FAILED    0x10u
+#define FLAG_PROGRAM_SUSPENDED 0x04u
+#define FLAG_PROTECTED         0x02u
+#define FLAG_FOUR_BYTE         0x01u
 
 #define nor_violation(chip, ...) machine_violation((chip)->machine, (chip)->name, __VA_ARGS__)
 #define nor_trace(chip, ...)     machine_trace((chip)->machine, "nor", __VA_ARGS__)
@@ -123,6 +126,10 @@ struct nor_chip {
 bool nor_is_busy(const struct nor_chip *chip);
 bool nor_is_suspended(const struct nor_chip *chip);
 uint8_t nor_status_byte(const struct nor_chip *chip, unsigned number);
+bool nor_bits_set(const struct nor_chip *chip, struct nor_bits bits);
+bool nor_is_quad(const struct nor_chip *chip);      // IO2 and IO3 are data lines
+bool nor_may_continue(const struct nor_chip *chip); // a mode byte can start continuous read
+void nor_registers_changed(struct nor_chip *chip);  // the working copies, by whatever
 bool nor_is_protected(const struct nor_chip *chip, uint32_t address, uint32_t length);
 void nor_volatile_reset(struct nor_chip *chip); // what a software reset clears
 

@@ -23,14 +23,20 @@ static bool locked_individually(const struct nor_chip *chip, uint32_t address, u
 
 bool nor_is_protected(const struct nor_chip *chip, uint32_t address, uint32_t length)
 {
-    uint8_t sr1 = chip->status[0];
-    uint32_t size = chip->model->protected_size[(sr1 & SR1_SEC) != 0][(sr1 >> SR1_BP_SHIFT) & 7u];
-    uint32_t start = (sr1 & SR1_TB) != 0 ? 0 : chip->model->size - size;
+    const struct nor_layout *layout = &chip->model->layout;
+    unsigned value = 0;
+    uint32_t size;
+    uint32_t start;
 
-    if ((chip->status[2] & SR3_WPS) != 0) {
+    for (unsigned i = 0; i < 4; i++) {
+        value |= (chip->status[0] & layout->protect_bits[i]) != 0 ? 1u << i : 0;
+    }
+    size = chip->model->protected_size[nor_bits_set(chip, layout->small_units)][value];
+    start = nor_bits_set(chip, layout->bottom) ? 0 : chip->model->size - size;
+    if (nor_bits_set(chip, layout->individual_locks)) {
         return locked_individually(chip, address & ~(NOR_SECTOR_SIZE - 1), length);
     }
-    if ((chip->status[1] & SR2_CMP) != 0) { // everything but that range
+    if (nor_bits_set(chip, layout->complement)) { // everything but that range
         return address < start || address + length > start + size;
     }
     return address < start + size && start < address + length;
@@ -41,7 +47,7 @@ static void set_lock(struct nor_chip *chip, uint32_t address, uint8_t lock)
 {
     uint32_t block = address & ~(BLOCK_SIZE - 1);
 
-    if ((chip->status[2] & SR3_WPS) == 0) {
+    if (!nor_bits_set(chip, chip->model->layout.individual_locks)) {
         nor_trace(chip, "%s: individual locks are not in use (WPS 0)", chip->name);
     } else if (block == 0 || block == chip->model->size - BLOCK_SIZE) {
         chip->locks[address / NOR_SECTOR_SIZE] = lock;
@@ -52,7 +58,7 @@ static void set_lock(struct nor_chip *chip, uint32_t address, uint8_t lock)
 
 static void set_all_locks(struct nor_chip *chip, uint8_t lock)
 {
-    if ((chip->status[2] & SR3_WPS) == 0) {
+    if (!nor_bits_set(chip, chip->model->layout.individual_locks)) {
         nor_trace(chip, "%s: individual locks are not in use (WPS 0)", chip->name);
     } else {
         memset(chip->locks, lock, chip->model->size / NOR_SECTOR_SIZE);
@@ -62,6 +68,9 @@ static void set_all_locks(struct nor_chip *chip, uint8_t lock)
 // The chip ignores it without a sign, which a driver has to find out by reading back.
 static void refuse_protected(struct nor_chip *chip, const char *name, uint32_t address)
 {
+    if (chip->model->layout.has_flags) {
+        chip->error_flags |= FLAG_PROTECTED;
+    }
     nor_trace(chip, "%s: %s at 0x%06" PRIX32 " ignored, protected", chip->name, name, address);
 }
 
@@ -100,6 +109,7 @@ static void program(struct nor_chip *chip)
     }
     if (nor_is_protected(chip, address, 1)) {
         refuse_protected(chip, operation.name, address);
+        chip->error_flags |= chip->model->layout.has_flags ? FLAG_PROGRAM_FAILED : 0;
         return;
     }
     if (nor_operation_covers(&chip->suspended, operation.address, page_size)) {
@@ -126,6 +136,7 @@ static void erase(struct nor_chip *chip, unsigned size_log2)
 
     if (nor_is_protected(chip, address, length)) {
         refuse_protected(chip, operation.name, address);
+        chip->error_flags |= chip->model->layout.has_flags ? FLAG_ERASE_FAILED : 0;
         return;
     }
     if (nor_operation_covers(&chip->suspended, address, length)) {
@@ -144,6 +155,7 @@ static void erase_chip(struct nor_chip *chip)
 
     if (nor_is_protected(chip, 0, chip->model->size)) {
         refuse_protected(chip, operation.name, 0);
+        chip->error_flags |= chip->model->layout.has_flags ? FLAG_ERASE_FAILED : 0;
         return;
     }
     nor_operation_start(chip, &operation);
@@ -192,7 +204,7 @@ static void security(struct nor_chip *chip, enum nor_operation_kind kind)
 static void write_status(struct nor_chip *chip, unsigned first)
 {
     const struct nor_status *rules = chip->model->status;
-    uint32_t room = first == 0 ? 2 : 1;
+    uint32_t room = first == 0 ? chip->model->layout.status_write_max : 1;
     bool volatile_only = chip->volatile_enabled;
     struct nor_operation operation = {.kind = NOR_OPERATION_STATUS,
                                       .name = chip->decoder.command->name,
@@ -206,7 +218,9 @@ static void write_status(struct nor_chip *chip, unsigned first)
                       chip->decoder.opcode, operation.name, chip->in_count, room);
         return;
     }
-    if ((chip->status[1] & SR2_SRL) != 0) { // SRP needs /WP low, which the wiring never drives
+    if (nor_bits_set(
+            chip,
+            chip->model->layout.status_lock)) { // SRP needs /WP low, which the wiring never drives
         refuse_protected(chip, operation.name, 0);
         return;
     }
@@ -215,18 +229,29 @@ static void write_status(struct nor_chip *chip, unsigned first)
         uint8_t old = chip->store.record->status[i];
         uint8_t mask = rules[i].writable;
 
-        if (i == 1 && chip->bus.bus == NOR_QPI) {
-            mask &= (uint8_t)~SR2_QE; // QE cannot be cleared while the mode needs it
+        if (i == chip->model->layout.quad_enable.number && chip->bus.bus == NOR_QPI) {
+            mask &= (uint8_t)~chip->model->layout.quad_enable
+                        .mask; // QE cannot be cleared while the mode needs it
         }
         operation.status[i] = (uint8_t)((old & ~mask) | (value & mask) | (old & rules[i].one_time));
         if (volatile_only) {
             mask &= rules[i].volatile_writable;
             chip->status[i] = (uint8_t)((chip->status[i] & ~mask) | (value & mask));
+            nor_registers_changed(chip);
         }
     }
     if (!volatile_only) {
         nor_operation_start(chip, &operation);
     }
+}
+
+// A register without a non-volatile copy of its own.
+static void write_volatile(struct nor_chip *chip, unsigned number)
+{
+    uint8_t mask = chip->model->status[number].writable;
+
+    chip->status[number] = (uint8_t)((chip->status[number] & ~mask) | (chip->in_data[0] & mask));
+    nor_registers_changed(chip);
 }
 
 // --- Modes --------------------------------------------------------------------------------------
@@ -332,6 +357,21 @@ static void execute_mode(struct nor_chip *chip, const struct nor_command *comman
         chip->spi_wrap =
             (chip->decoder.mode & 0x10) != 0 ? 0 : (uint8_t)(8 << ((chip->decoder.mode >> 5) & 3));
         break;
+    case NOR_WRITE_VOLATILE:
+        write_volatile(chip, command->argument);
+        break;
+    case NOR_CLEAR_FLAGS:
+        chip->error_flags = 0;
+        break;
+    case NOR_ENTER_4BYTE:
+        chip->bus.four_byte = true;
+        break;
+    case NOR_EXIT_4BYTE:
+        chip->bus.four_byte = false;
+        break;
+    case NOR_WRITE_EXTENDED:
+        chip->bus.extended_address = chip->in_data[0];
+        break;
     case NOR_SET_READ_PARAMETERS:
         set_read_parameters(chip, chip->in_data[0]);
         break;
@@ -370,7 +410,9 @@ static void execute_write(struct nor_chip *chip, const struct nor_command *comma
     case NOR_UNLOCK_ALL:
         set_all_locks(chip, command->action == NOR_LOCK_ALL);
         break;
-    default:
+    default: // a mode that asks for the latch
+        execute_mode(chip, command);
+        chip->write_enabled = false;
         break;
     }
 }

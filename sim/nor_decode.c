@@ -25,11 +25,30 @@ static void enter_data(struct nor_decoder *decoder)
     enter(decoder, NOR_STAGE_DATA, decoder->command->data_lanes);
 }
 
+// Bits that the mode stage takes in: a byte, or one clock.
+static unsigned mode_bits(const struct nor_command *command)
+{
+    return (command->flags & NOR_XIP_CLOCK) != 0 ? command->address_lanes : 8;
+}
+
+static unsigned address_bytes(const struct nor_command *command, const struct nor_bus_state *state)
+{
+    if (command->address_bytes == NOR_ADDRESS_MODE) {
+        return state->four_byte ? 4 : 3;
+    }
+    return command->address_bytes;
+}
+
 static void enter_dummy(struct nor_decoder *decoder, const struct nor_bus_state *state)
 {
     const struct nor_command *command = decoder->command;
     unsigned clocks = command->dummy_clocks;
 
+    if ((command->flags & NOR_DUMMY_FIELD) != 0 && state->read_clocks != 0) {
+        unsigned mode = command->mode_bytes == 0 ? 0 : mode_bits(command) / command->address_lanes;
+
+        clocks = state->read_clocks > mode ? state->read_clocks - mode : 0;
+    }
     if ((command->flags & NOR_DUMMY_SET) != 0) {
         clocks = state->qpi_dummy_clocks - 2u * command->mode_bytes;
     }
@@ -73,7 +92,7 @@ void nor_decode_start(struct nor_decoder *decoder, const struct nor_bus_state *s
 
 static const struct nor_command *find_command(const struct nor_bus_state *state, uint8_t opcode)
 {
-    for (unsigned set = 0; set < 2; set++) {
+    for (unsigned set = 0; set < 3; set++) {
         const struct nor_commands *commands = &state->model->commands[set];
 
         for (size_t i = 0; i < commands->count; i++) {
@@ -123,14 +142,17 @@ void nor_decode_clock(struct nor_decoder *decoder, const struct nor_bus_state *s
         break;
     case NOR_STAGE_ADDRESS:
         decoder->address_lanes_wrong |= driven != decoder->lanes;
-        if (collect(decoder, levels, 8u * decoder->command->address_bytes)) {
+        if (collect(decoder, levels, 8u * address_bytes(decoder->command, state))) {
             decoder->address = decoder->shift;
+            if (decoder->command->address_bytes == NOR_ADDRESS_MODE && !state->four_byte) {
+                decoder->address |= (uint32_t)state->extended_address << 24;
+            }
             enter_mode(decoder, state);
         }
         break;
     case NOR_STAGE_MODE:
         decoder->mode_floating |= driven != decoder->lanes;
-        if (collect(decoder, levels, 8)) {
+        if (collect(decoder, levels, mode_bits(decoder->command))) {
             decoder->mode = (uint8_t)decoder->shift;
             decoder->mode_read = true;
             enter_dummy(decoder, state);

@@ -21,6 +21,9 @@ enum nor_stage {
 struct nor_bus_state {
     const struct nor_model *model;
     enum nor_bus_mode bus;
+    bool four_byte;                       // address mode
+    uint8_t extended_address;             // above a 3-byte address
+    uint8_t read_clocks;                  // by the model's dummy_field; 0: the command's own
     uint8_t qpi_dummy_clocks;             // set by C0h, mode clocks included
     const struct nor_command *continuous; // the command the next frame continues; NULL: none
 };

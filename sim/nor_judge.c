@@ -144,8 +144,8 @@ static bool judge_misread(const struct nor_chip *chip, const struct nor_frame *f
 }
 
 // Lanes, clocks and direction of a command that was understood.
-static void judge_shape(const struct nor_frame *frame, const struct nor_decoder *decoder,
-                        struct nor_verdict *verdict)
+static void judge_shape(const struct nor_chip *chip, const struct nor_frame *frame,
+                        const struct nor_decoder *decoder, struct nor_verdict *verdict)
 {
     const struct nor_command *command = decoder->command;
     bool has_data = frame->data_lanes != 0;
@@ -157,7 +157,7 @@ static void judge_shape(const struct nor_frame *frame, const struct nor_decoder 
     if (decoder->address_lanes_wrong) {
         say(verdict, true, "opcode %02Xh (%s) takes its address on %u lane(s), not on %u",
             command->opcode, command->name, command->address_lanes, frame->address_lanes);
-    } else if (decoder->mode_floating) {
+    } else if (decoder->mode_floating && nor_may_continue(chip)) {
         say(verdict, true,
             "opcode %02Xh (%s): the mode byte behind the address is not driven; what floats on "
             "the lines may start continuous read (send it as an alternate byte)",
@@ -243,13 +243,11 @@ static void judge_command(const struct nor_chip *chip, const struct nor_frame *f
                           const struct nor_decoder *decoder, struct nor_verdict *verdict)
 {
     const struct nor_command *command = decoder->command;
-    bool quad = (chip->status[1] & SR2_QE) != 0;
-
     if (command == NULL) {
         verdict->ignored = true;
         if (decoder->opcode_read) {
-            say(verdict, writes(frame), "opcode %02Xh is none of this chip's: ignored",
-                decoder->opcode);
+            say(verdict, writes(frame) && !is_recovery(decoder->opcode),
+                "opcode %02Xh is none of this chip's: ignored", decoder->opcode);
         } else {
             say(verdict, !is_recovery(intended_opcode(frame)),
                 "chip select fell without a whole opcode being sent");
@@ -269,7 +267,7 @@ static void judge_command(const struct nor_chip *chip, const struct nor_frame *f
             command->opcode, command->name);
         return;
     }
-    if ((command->flags & NOR_NEEDS_QE) != 0 && !quad) {
+    if ((command->flags & NOR_NEEDS_QE) != 0 && !nor_is_quad(chip)) {
         verdict->ignored = true;
         say(verdict, true, "opcode %02Xh (%s) sent while QE is 0: IO2 and IO3 are /WP and /HOLD",
             command->opcode, command->name);
@@ -280,7 +278,7 @@ static void judge_command(const struct nor_chip *chip, const struct nor_frame *f
             "opcode %02Xh (%s) clocked at %" PRIu32 " Hz, its limit is %" PRIu32 " MHz",
             command->opcode, command->name, frame->clock_hz, clock_limit_mhz(chip, command));
     }
-    judge_shape(frame, decoder, verdict);
+    judge_shape(chip, frame, decoder, verdict);
     if ((command->flags & NOR_NEEDS_WEL) != 0) {
         judge_write(chip, decoder, verdict);
     }

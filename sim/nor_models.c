@@ -7,8 +7,16 @@
 #include <string.h>
 
 const struct nor_model *const nor_models[] = {
+    &nor_w25q64jv_iq,
     &nor_w25q128jv_iq,
     &nor_w25q128jv_im,
+    &nor_w25q256jv_iq,
+    &nor_is25lp064a,
+    &nor_mt25ql512ab,
+    &nor_gd25q64c,
+    &nor_gd25q128e,
+    &nor_mx25l12833f,
+    &nor_py25q64ha,
     NULL,
 };
 

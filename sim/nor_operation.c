@@ -112,9 +112,11 @@ static void write_status(struct nor_chip *chip, const struct nor_operation *oper
         if (fraction < 1.0) {
             moving &= chance_byte(chance, fraction);
         }
-        chip->store.record->status[i] = old ^ moving;
         chip->status[i] = old ^ moving;
+        chip->store.record->status[i] =
+            old ^ (moving & (uint8_t)~chip->model->status[i].volatile_only);
     }
+    nor_registers_changed(chip);
 }
 
 // What an operation on [address, address + length) leaves in the bytes that are worn out.

@@ -16,6 +16,8 @@ static const uint8_t default_unique_id[12] = {0x26, 0x00, 0x3B, 0x00, 'Q', 'U',
 enum option_code {
     OPTION_BOARD = 256,
     OPTION_LIST_BOARDS,
+    OPTION_CHIP,
+    OPTION_LIST_CHIPS,
     OPTION_LOAD,
     OPTION_NOR,
     OPTION_UID,
@@ -38,6 +40,8 @@ enum option_code {
 static const struct option long_options[] = {
     {"board", required_argument, NULL, OPTION_BOARD},
     {"list-boards", no_argument, NULL, OPTION_LIST_BOARDS},
+    {"chip", required_argument, NULL, OPTION_CHIP},
+    {"list-chips", no_argument, NULL, OPTION_LIST_CHIPS},
     {"load", required_argument, NULL, OPTION_LOAD},
     {"nor", required_argument, NULL, OPTION_NOR},
     {"uid", required_argument, NULL, OPTION_UID},
@@ -66,6 +70,8 @@ void options_print_help(void)
         "\n"
         "  --board NAME          the board to be (default h750_w25q128)\n"
         "  --list-boards         print the boards there are\n"
+        "  --chip NAME           another flash chip in place of the board's (both, if it has two)\n"
+        "  --list-chips          print the flash chips there are\n"
         "  --load FILE[@ADDRESS] load ELF, Intel HEX or, with ADDRESS, raw bytes into internal\n"
         "                        flash, RAM or the chip; may be given several times\n"
         "  --nor FILE            keep the chip's content in FILE (made if missing)\n"
@@ -169,6 +175,9 @@ static bool parse_flag(struct options *options, int option)
     case OPTION_LIST_BOARDS:
         options->list_boards = true;
         return true;
+    case OPTION_LIST_CHIPS:
+        options->list_chips = true;
+        return true;
     case OPTION_LENIENT:
         options->lenient = true;
         return true;
@@ -192,6 +201,9 @@ static bool parse_option(struct options *options, int option, const char *argume
     switch (option) {
     case OPTION_BOARD:
         options->board = argument;
+        return true;
+    case OPTION_CHIP:
+        options->chip = argument;
         return true;
     case OPTION_LOAD:
         return add(options->loads, &options->load_count, OPTIONS_LOADS_MAX, argument);

@@ -12,6 +12,7 @@
 
 struct options {
     const char *board;
+    const char *chip; // NULL: as the board has it
     const char *loads[OPTIONS_LOADS_MAX];
     unsigned load_count;
     const char *nor;
@@ -29,6 +30,7 @@ struct options {
     bool lenient;
     const char *trace;
     bool list_boards;
+    bool list_chips;
     bool list_registers;
     bool help;
     bool version;

@@ -367,12 +367,14 @@ static void create_memories(struct virtual_board *board)
     map(board->machine, &backup_sram, backup_sram.base, board->backup_memory);
 }
 
-static bool create_chips(struct virtual_board *board, const char *nor_path)
+static bool create_chips(struct virtual_board *board, const struct virtual_board_settings *settings)
 {
+    const char *nor_path = settings->nor_path;
     const char *names[2] = {board->description->chip1, board->description->chip2};
 
     for (unsigned i = 0; i < 2 && names[i] != NULL; i++) {
-        const struct nor_model *model = nor_model_find(names[i]);
+        const struct nor_model *model =
+            settings->chip != NULL ? settings->chip : nor_model_find(names[i]);
         char path[4096];
 
         if (model == NULL) {
@@ -430,7 +432,7 @@ struct virtual_board *virtual_board_create(const struct virtual_board_settings *
     board->symbols = symbols_create();
     board->core = core_create(board->machine, board->symbols);
     create_parts(board, settings);
-    if (!create_chips(board, settings->nor_path)) {
+    if (!create_chips(board, settings)) {
         return NULL; // the process ends
     }
     board->quadspi = quadspi_create(board->machine, board->peripherals.rcc, board->peripherals.gpio,

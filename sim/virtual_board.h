@@ -16,7 +16,8 @@ struct virtual_board;
 
 struct virtual_board_settings {
     const struct board_description *board;
-    const char *nor_path; // NULL: the chip's content lives as long as the process
+    const struct nor_model *chip; // in place of the board's; NULL: as it has it
+    const char *nor_path;         // NULL: the chip's content lives as long as the process
     uint8_t unique_id[12];
     bool usb_plugged;
 };

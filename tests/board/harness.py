@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -144,6 +145,12 @@ class Board:
     def start_tool(self, *arguments, wait_s=20):
         """The same without waiting for its end."""
         return start_tool(*arguments, "--port", f"unix:{self.usb_path}", "--wait", str(wait_s))
+
+
+def modes_of_chip(suspend, enter_qpi, enter_four_byte, read, address_bytes, mode, clocks, allow=0):
+    """What the guest `modes` wants to know of its chip, for 0x24001004; `clocks`: the mode's and dummy ones of `read`."""
+    ccr = 1 << 8 | 3 << 10 | (address_bytes - 1) << 12 | 3 << 14 | (clocks - 2) << 18 | 3 << 24 | 1 << 26 | read
+    return struct.pack("<6I", suspend, enter_qpi, enter_four_byte, ccr, mode, allow)
 
 
 def start_tool(*arguments, environment=None):

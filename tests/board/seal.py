@@ -11,7 +11,7 @@ import zlib
 CHIP, CHIP_END = 0x90000000, 0x91000000
 LOG, LOG_SIZE = 0x900F0000, 0x10000
 SECTOR, PAGE, PARTS = 4096, 256, 16
-HEAD, SEALED = 1, 3
+HEAD, SEALED, SETTINGS = 1, 3, 5
 RAM = [(0x20000000, 0x20020000), (0x24000000, 0x24080000), (0x30000000, 0x30048000),
        (0x38000000, 0x38010000)]
 
@@ -42,10 +42,17 @@ def record(serial, kind, live=0, address=0, data=b"", update=0):
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def make_log(programs):
-    """The log of a board that knows these programs, (address, bytes), and nothing else."""
-    records = [record(serial, SEALED, address=address, data=data)
-               for serial, (address, data) in enumerate(programs, 1)]
+def settings_record(serial, items):
+    body = struct.pack("<4sI4B", b"QDLR", serial, 1, SETTINGS, 0, 0) + items
+    body += b"\xff" * (252 - len(body))
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def make_log(programs, settings=b""):
+    """The log of a board that knows these programs, (address, bytes), and keeps these settings, nothing else."""
+    records = [settings_record(1, settings)]
+    records += [record(serial, SEALED, address=address, data=data)
+                for serial, (address, data) in enumerate(programs, 2)]
     return record(0, HEAD, live=len(records)) + b"".join(records)
 
 

@@ -110,18 +110,19 @@ def test_same_as_loaded():
 
 
 def test_sealed():
-    """flash leaves the records that SPEC.md asks for: HEAD, WRITING, SEALED with hash and sums of the parts"""
+    """flash leaves the records that SPEC.md asks for: HEAD, SETTINGS, WRITING, SEALED with hash and sums of the parts"""
     for content in (BLINK_BIN.read_bytes(), big_program(350_001)):
         with Board() as board, Files() as files:
             check_tool(board.tool("flash", "--no-boot", files.write("p.bin", content)))
             log = chip(board, seal.LOG, seal.LOG_SIZE)
-            check_equal(log[:256], seal.record(0, seal.HEAD), "HEAD")
-            check_equal((log[256 + 9], log[256 + 12:256 + 20]),
+            check_equal(log[:256], seal.record(0, seal.HEAD, live=1), "HEAD")
+            check_equal(log[256:512], seal.settings_record(1, b""), "SETTINGS")
+            check_equal((log[512 + 9], log[512 + 12:512 + 20]),
                         (2, struct.pack("<II", PROGRAM_ADDRESS, len(content))), "WRITING")
-            sealed = seal.record(2, seal.SEALED, address=PROGRAM_ADDRESS, data=content,
-                                 update=struct.unpack_from("<I", log, 512 + 20)[0])
-            check_equal(log[512:768], sealed, "SEALED")
-            check_equal(log[768:].count(b"\xff"), len(log) - 768, "bytes FF behind")
+            sealed = seal.record(3, seal.SEALED, address=PROGRAM_ADDRESS, data=content,
+                                 update=struct.unpack_from("<I", log, 768 + 20)[0])
+            check_equal(log[768:1024], sealed, "SEALED")
+            check_equal(log[1024:].count(b"\xff"), len(log) - 1024, "bytes FF behind")
             known = json_of(board.tool("info", "--json"))["runs"]
             check_equal([(run["address"], run["length"], run["state"], run["program"]) for run in known],
                         [(PROGRAM_ADDRESS, len(content), "sealed", True)], "known runs")

@@ -62,15 +62,17 @@ def folder():
 
 
 def test_help():
-    """--help names every option and exit code; --version; --list-boards"""
+    """--help names every option and exit code; --version; --list-boards; --list-chips"""
     text = run("--help")
-    options = ("board", "list-boards", "load", "nor", "uid", "usb", "uart", "control", "speed", "until", "timeout",
+    options = ("board", "list-boards", "chip", "list-chips", "load", "nor", "uid", "usb", "uart", "control", "speed", "until", "timeout",
                "lenient", "trace", "registers", "help", "version")
     ended(text, 0, *(f"--{name}" for name in options), "2 wrong command line", "10 ", "11 ", "12 ", "13 ", "128+N")
     check_equal(text.stderr, "", "stderr")
     ended(run("--version"), 0, "quadlane-board 0.1.0\n")
     lines = run("--list-boards").stdout.splitlines()
     check("h750_w25q128" in [line.split(":")[0] for line in lines], f"boards: {lines}")
+    lines = run("--list-chips").stdout.splitlines()
+    check("W25Q128JV-IQ: 16 MiB, JEDEC id EF 40 18" in lines, f"chips: {lines}")
 
 
 def test_wrong_command_lines():

@@ -7,7 +7,7 @@ import struct
 import tempfile
 
 from harness import (BLINK, GUESTS, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of, run_tests,
-                     start_tool, stop, wait_for)
+                     modes_of_chip, start_tool, stop, wait_for)
 
 ASLEEP, SAID_ASLEEP = GUESTS / "asleep.elf", "good night"
 # At speed max a board that sleeps for ever is through with its time at once; this one is busy.
@@ -188,8 +188,8 @@ def test_chip_states():
     """a chip left in any state that outlives a reset of the microcontroller is found and the program starts again"""
     for name, last in (("h750_w25q128", 5), ("h750_w25q128_im", 6)):
         board = Board("--board", name, "--load", GUESTS / "modes.elf", "--trace", "nor", usb=False)
-        path = board.folder / "knows_qpi"
-        path.write_bytes(struct.pack("<I", last - 5))
+        path = board.folder / "chip"
+        path.write_bytes(modes_of_chip(0x75, 0x38 if last == 6 else 0, 0, 0xEB, 3, 0xA0, 6))
         board.command += ["--load", f"{path}@0x24001004"]
         with board:
             board.wait_uart("end\n", 60)

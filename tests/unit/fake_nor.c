@@ -246,6 +246,7 @@ static int bus_command(void *context, const struct nor_command *command)
             violation("an erase with a wrong address phase", command->opcode);
         erase(fake, command->opcode, command->address);
         break;
+    case 0x30: // none of its own
     case 0x98:
     case 0xAB:
     case 0xFF:
@@ -358,7 +359,10 @@ static int bus_map(void *context, const struct nor_command *command)
                 command->dummy_cycles == 4 && command->data_lanes == 4 && fake->status[1] & QE;
     bool fast = command->opcode == 0x0B && command->address_lanes == 1 &&
                 command->mode_lanes == 0 && command->dummy_cycles == 8 && command->data_lanes == 1;
-    if ((!quad && !fast) || command->opcode_lanes != 1 || command->address_bytes != 3)
+    bool quad_data = command->opcode == 0x6B && command->address_lanes == 1 &&
+                     command->mode_lanes == 0 && command->dummy_cycles == 8 &&
+                     command->data_lanes == 4 && fake->status[1] & QE;
+    if ((!quad && !fast && !quad_data) || command->opcode_lanes != 1 || command->address_bytes != 3)
         violation("mapped by a command that would not read", command->opcode);
     fake->mapped = true;
     fake->maps++;

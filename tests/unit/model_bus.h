@@ -1,4 +1,5 @@
-// The virtual board's chip behind a `struct nor_bus`, for tests of the core without a controller.
+// The virtual board's chip, or two of them, behind a `struct nor_bus`, for tests of the core
+// without a controller.
 //
 // SPDX-License-Identifier: MIT
 #ifndef TESTS_UNIT_MODEL_BUS_H
@@ -14,7 +15,9 @@ struct model_bus {
     struct nor_bus bus;
     struct machine *machine;
     struct nor_chip *chip;
+    struct nor_chip *second; // of two; NULL
     struct nor_command polled;
+    uint8_t poll_mask, poll_match;
     bool dead; // the power is gone: nothing is heard, nothing answers, nothing ends
     // Sees each erase and program before the chip does; may be NULL.
     void (*watch)(void *context, const struct nor_command *command, const uint8_t *data,
@@ -24,6 +27,8 @@ struct model_bus {
 
 // A powered, blank chip of this model, ready for its first command.
 void model_bus_create(struct model_bus *model_bus, const char *model);
+// Two of them in dual-flash mode.
+void model_bus_create_dual(struct model_bus *model_bus, const char *model);
 void model_bus_destroy(struct model_bus *model_bus);
 
 // A chip-select period takes the time of a few dozen clocks and is 60 ns apart from the last one.

@@ -19,7 +19,7 @@
 #define SIZE 0x1000000u
 #define AT   0x90100000u
 
-enum { LOCKED = 30, BAD_KEY = 31, EXPIRED = 32, WAIT = 33 };
+enum { GENERATION = 24, LOCKED = 30, BAD_KEY = 31, EXPIRED = 32, WAIT = 33 };
 
 static struct rig rig;
 static uint8_t *before; // the chip, before a test
@@ -328,6 +328,107 @@ static void a_key_permits_what_it_says(void **state)
     chip_is_as_before();
 }
 
+// SETTINGS with a lowest generation.
+static uint16_t raise(uint32_t generation, uint32_t *detail)
+{
+    uint8_t item[6] = {8, 4};
+    ql_store_u32(item + 2, generation);
+    rig_receive_frame(&rig, 0x13, 5, item, sizeof item);
+    struct ql_frame answer = rig_wait(&rig, 0x93, 1000);
+    assert_int_equal(answer.kind, 0x93);
+    if (detail)
+        *detail = rig_word(&answer, 4);
+    return ql_load_u16(answer.payload);
+}
+
+static uint32_t lowest(void)
+{
+    struct ql_frame answer;
+    assert_int_equal(rig_request(&rig, 0x02, NULL, 0, &answer), 0);
+    for (size_t at = 8; at < answer.length; at += 2u + answer.payload[at + 1])
+        if (answer.payload[at] == 0x19)
+            return ql_load_u32(answer.payload + at + 2 + 8);
+    fail();
+    return 0;
+}
+
+static void settings_need_a_permission_of_their_own(void **state)
+{
+    (void)state;
+    struct ql_frame answer;
+    static const struct {
+        uint32_t permissions;
+        uint16_t status;
+    } cases[] = {{0, LOCKED}, {1 | 2, LOCKED}, {8, LOCKED}, {4, 0}, {UINT32_MAX, 0}};
+    assert_int_equal(rig_request(&rig, 0x13, NULL, 0, &answer), LOCKED);
+    assert_int_equal(rig_word(&answer, 4), 4);
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct terms terms = {cases[i].permissions, 3, 0};
+        assert_int_equal(unlock_with(terms, 0, NULL), 0);
+        assert_int_equal(rig_request(&rig, 0x13, NULL, 0, NULL), cases[i].status);
+        rig_receive_frame(&rig, 0x13, 5, "\x03\x01\x07", 3);
+        answer = rig_wait(&rig, 0x93, 1000);
+        assert_int_equal(ql_load_u16(answer.payload), cases[i].status);
+        if (cases[i].status != 0)
+            chip_is_as_before();
+    }
+    // And they give no other.
+    assert_int_equal(unlock_with((struct terms){4, 3, 0}, 0, NULL), 0);
+    assert_int_equal(request_pair(0x04, AT, 16, NULL), LOCKED);
+    server_line_reset(&rig.server);
+    assert_int_equal(rig_request(&rig, 0x13, NULL, 0, NULL), LOCKED);
+}
+
+static void the_lowest_generation_only_rises(void **state)
+{
+    (void)state;
+    uint32_t detail;
+    assert_int_equal(lowest(), 3);
+    // A key of a higher generation raises nothing by itself.
+    assert_int_equal(unlock_with((struct terms){4, 9, 0}, 0, NULL), 0);
+    assert_int_equal(lowest(), 3);
+    assert_int_equal(raise(2, &detail), GENERATION); // the one built in is 3
+    assert_int_equal(detail, 3);
+    assert_int_equal(raise(10, &detail), GENERATION); // the key's is 9
+    assert_int_equal(detail, 9);
+    assert_int_equal(raise(5, NULL), 0);
+    assert_int_equal(lowest(), 5);
+    assert_int_equal(raise(4, &detail), GENERATION);
+    assert_int_equal(detail, 5);
+    rig_receive_frame(&rig, 0x13, 5, "\x08\x00", 2); // back to the default
+    struct ql_frame answer = rig_wait(&rig, 0x93, 1000);
+    assert_int_equal(ql_load_u16(answer.payload), GENERATION);
+    for (int start = 0; start < 2; start++) {
+        assert_int_equal(lowest(), 5);
+        assert_int_equal(unlock_with((struct terms){UINT32_MAX, 4, 0}, 0, &detail), EXPIRED);
+        assert_int_equal(detail, 5);
+        assert_int_equal(unlock_with((struct terms){UINT32_MAX, 5, 0}, 0, NULL), 0);
+        assert_int_equal(raise(6, &detail), GENERATION);
+        assert_int_equal(detail, 5);
+        board_reset();
+    }
+    // Other settings change with any key that permits it.
+    assert_int_equal(unlock_with((struct terms){4, 5, 0}, 0, NULL), 0);
+    rig_receive_frame(&rig, 0x13, 5, "\x03\x01\x07", 3);
+    answer = rig_wait(&rig, 0x93, 1000);
+    assert_int_equal(ql_load_u16(answer.payload), 0);
+    assert_int_equal(lowest(), 5);
+}
+
+// A bootloader that was built with a higher one does not go below it.
+static void the_lowest_generation_built_in_stays(void **state)
+{
+    (void)state;
+    static const struct lock_policy later = {public_key, 7, verify};
+    assert_int_equal(unlock_with((struct terms){4, 5, 0}, 0, NULL), 0);
+    assert_int_equal(raise(5, NULL), 0);
+    rig.policy = &later;
+    board_reset();
+    assert_int_equal(lowest(), 7);
+    assert_int_equal(unlock_with((struct terms){4, 6, 0}, 0, NULL), EXPIRED);
+    assert_int_equal(unlock_with((struct terms){4, 7, 0}, 0, NULL), 0);
+}
+
 static void wrong_keys_are_slowed_down(void **state)
 {
     (void)state;
@@ -398,6 +499,7 @@ static void the_engine_asks_for_itself(void **state)
 {
     (void)state;
     uint8_t payload[60] = {0};
+    uint8_t settings[240] = {0};
     struct update *update = &rig.server.update;
     ql_store_u32(payload, 7);
     ql_store_u32(payload + 4, AT);
@@ -410,6 +512,7 @@ static void the_engine_asks_for_itself(void **state)
         assert_false(update_operation(update, 0x5F, payload, 16));
         assert_int_equal(update_end(update, 0, 0).status, LOCKED);
         assert_int_equal(update_abort(update, 0).status, LOCKED);
+        assert_int_equal(update_keep(update, settings).status, LOCKED);
         assert_int_equal(update_read_check(update, AT, 1).status, LOCKED);
         assert_int_equal(update->state, QL_UPDATE_NONE);
     }
@@ -456,6 +559,9 @@ int main(void)
         LOCK_TEST(keys_of_others_and_cut_ones),
         LOCK_TEST(generation_and_date),
         LOCK_TEST(a_key_permits_what_it_says),
+        LOCK_TEST(settings_need_a_permission_of_their_own),
+        LOCK_TEST(the_lowest_generation_only_rises),
+        LOCK_TEST(the_lowest_generation_built_in_stays),
         LOCK_TEST(wrong_keys_are_slowed_down),
         LOCK_TEST(an_update_goes_on_after_the_next_unlock),
         LOCK_TEST(the_engine_asks_for_itself),

@@ -193,7 +193,7 @@ static void a_chip_without_sfdp_is_known_by_the_table(void **state)
     assert_int_equal(nor.geometry.sfdp_major, 0xFF);
     struct nor_command command;
     nor_read_command(&nor, &command);
-    assert_int_equal(command.opcode, 0xEB);
+    assert_int_equal(command.opcode, 0x6B);
     assert_int_equal(nor_map(&nor), 0);
     fake.jedec_id[2] = 0x55;
     fake.strict = false;
@@ -268,7 +268,8 @@ static void an_erase_that_does_not_end_is_told_in_time(void **state)
     assert_int_equal(nor_erase_start(&nor, 0, 0x10000), 0);
     assert_int_equal(finish(), QL_ERROR_TIMEOUT);
     // SFDP: 160 ms typical, at most 14 times that.
-    assert_true(fake.now_us - start_us >= 2240000 && fake.now_us - start_us < 2260000);
+    // Twice what the SFDP allows: 2240 ms.
+    assert_true(fake.now_us - start_us >= 4480000 && fake.now_us - start_us < 4500000);
     // The chip is still at it: nothing else is tried.
     assert_int_equal(nor_map(&nor), QL_ERROR_BUSY);
     fake.strict = false;

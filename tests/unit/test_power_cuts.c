@@ -1,6 +1,7 @@
 // Power cuts at each chip operation of an update and in the middle of it, and again in the update
 // after that; resets there, which the chip does not notice; chips as slow as they may be. No
-// program may count as sealed that is not whole, and the next update must succeed.
+// program may count as sealed that is not whole, and the next update must succeed. The same for
+// changes of settings: they are the old ones or the new ones, and nothing else is lost.
 //
 // The chip is the virtual board's. What a cut leaves half done reads one way at one start and
 // another way at the next: this program keeps book of every bit that is not settled, and draws
@@ -213,7 +214,7 @@ static void run_board(void)
 {
     while (!gone()) {
         bool more = update_run(&server.update);
-        if (model_bus.dead || !update_is_open(&server.update))
+        if (model_bus.dead || update_is_idle(&server.update))
             return;
         if (more)
             continue;
@@ -300,12 +301,24 @@ static bool update(const struct update_of *what)
     return true;
 }
 
+// Returns true when the settings stand in the chip.
+static bool keep(const uint8_t settings[QL_SETTINGS_SIZE])
+{
+    assert_int_equal(update_keep(&server.update, settings).status, 0);
+    run_board();
+    if (gone())
+        return false;
+    assert_int_equal(server.update.kept.status, 0);
+    return true;
+}
+
 // --- What must hold -----------------------------------------------------------------------------
 
 static uint8_t old_program[PROGRAM], new_program[PROGRAM], third_program[PROGRAM];
 static uint8_t data[DATA], old_data[DATA];
 static uint64_t cuts, resets;
-static bool data_matters;
+static bool data_matters, must_start;
+static uint8_t old_settings[QL_SETTINGS_SIZE], new_settings[QL_SETTINGS_SIZE];
 static char where[128];
 
 static void fail_with(const char *what)
@@ -326,7 +339,13 @@ static void check(void)
         if (memcmp(digest, run->sha256, 32) != 0)
             fail_with("a run counts as sealed that is not whole");
     }
+    const uint8_t *settings = server.records.settings;
+    if (memcmp(settings, old_settings, QL_SETTINGS_SIZE) != 0 &&
+        memcmp(settings, new_settings, QL_SETTINGS_SIZE) != 0)
+        fail_with("the settings are neither the old ones nor the new ones");
     struct outcome start = server_start_check(&server, AT, chance(16));
+    if (must_start && start.status != QL_STATUS_OK)
+        fail_with("the program is not started any more");
     if (start.status == QL_STATUS_OK && memcmp(chip_at(LOG_SIZE), old_program, PROGRAM) != 0 &&
         memcmp(chip_at(LOG_SIZE), new_program, PROGRAM) != 0)
         fail_with("half a program would start");
@@ -422,6 +441,32 @@ static void prepare_data(unsigned variant)
     assert_true(update(&to_old));
 }
 
+// Settings fill their record, whatever they mean.
+static void settings_fill(uint8_t settings[QL_SETTINGS_SIZE])
+{
+    settings[0] = 0x70;
+    settings[1] = QL_SETTINGS_SIZE - 2;
+    for (unsigned i = 2; i < QL_SETTINGS_SIZE; i++)
+        settings[i] = (uint8_t)chance(256);
+}
+
+static void prepare_settings(unsigned variant)
+{
+    (void)variant;
+    settings_fill(old_settings);
+    memcpy(new_settings, old_settings, sizeof new_settings); // no update changes them
+    assert_true(keep(old_settings));
+    assert_true(update(&to_old));
+}
+
+static void prepare_settings_and_turn_over(unsigned variant)
+{
+    settings_fill(old_settings);
+    memcpy(new_settings, old_settings, sizeof new_settings);
+    assert_true(keep(old_settings));
+    prepare_slot(13 + variant, 7);
+}
+
 static const struct scenario scenarios[] = {
     {"first flash", prepare_nothing, 1, false},
     {"over an old program", prepare_old, 1, false},
@@ -430,6 +475,8 @@ static const struct scenario scenarios[] = {
     {"turn-over", prepare_turn_over, 4, false},
     {"turn-over with 7 other runs", prepare_turn_over_with_others, 4, false},
     {"with data", prepare_data, 1, true},
+    {"with settings", prepare_settings, 1, false},
+    {"turn-over with 7 other runs and settings", prepare_settings_and_turn_over, 4, false},
 };
 
 static void fill(uint8_t *bytes, uint32_t length)
@@ -527,6 +574,9 @@ static void run_scenario(const struct scenario *scenario, unsigned variant)
     fill(data, DATA);
     memset(base, 0xFF, SIZE);
     data_matters = scenario->with_data;
+    must_start = false;
+    memset(old_settings, 0xFF, QL_SETTINGS_SIZE);
+    memset(new_settings, 0xFF, QL_SETTINGS_SIZE);
     restore();
     scenario->prepare(variant);
     board_start();
@@ -541,6 +591,117 @@ static void run_scenario(const struct scenario *scenario, unsigned variant)
                 cut_once(scenario, at, fractions[i], count);
     for (uint64_t at = 0; at < count; at += all ? 1 : 5)
         reset_once(scenario, at, count);
+}
+
+// --- Changes of settings ------------------------------------------------------------------------
+
+// A cut at operation `at` of a change, perhaps more in the changes after that.
+static void cut_change(uint64_t at, double fraction, uint64_t count)
+{
+    uint8_t seen[QL_SETTINGS_SIZE];
+    nor_chip_set_seed(model_bus.chip, chance(UINT32_MAX));
+    restore();
+    cut_after(at, fraction);
+    if (keep(new_settings))
+        fail_with("the cut did not come");
+    restarts(2);
+    for (unsigned more = chance(4); more > 0; more--) {
+        cut_after(chance((uint32_t)count + 2), chance(100) / 100.0);
+        keep(new_settings);
+        nor_chip_cut_at(model_bus.chip, UINT64_MAX, 0, NULL, NULL);
+        restarts(2);
+    }
+    // They may change to and fro until something is written; from then on they stay.
+    memcpy(seen, server.records.settings, sizeof seen);
+    if (chance(2) == 0) {
+        assert_true(update(&to_third));
+        must_start = false; // check() knows only the old and the new one
+    } else {
+        memcpy(seen, new_settings, sizeof seen);
+        if (!keep(new_settings))
+            fail_with("cut without a cut");
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        board_start();
+        if (memcmp(server.records.settings, seen, sizeof seen) != 0)
+            fail_with("the settings change by themselves");
+        if (server_start_check(&server, AT, i).status != QL_STATUS_OK)
+            fail_with("a change of settings took the program");
+    }
+    must_start = true;
+}
+
+static void reset_change(uint64_t at)
+{
+    restore();
+    reset_at = nor_chip_operations(model_bus.chip) + at;
+    if (keep(new_settings))
+        fail_with("the reset did not come");
+    restarts(2);
+    if (!keep(new_settings))
+        fail_with("a reset that was not asked for");
+    for (unsigned i = 0; i < 3; i++) {
+        board_start();
+        check();
+        if (memcmp(server.records.settings, new_settings, QL_SETTINGS_SIZE) != 0)
+            fail_with("the settings after the reset are not known");
+    }
+    resets++;
+}
+
+// The old settings are the newest record (`newest`) or an older one; `slot` is the next one then.
+static void run_change(unsigned slot, bool newest, uint32_t others)
+{
+    static const double fractions[] = {0, 0.01, 0.2, 0.6, 0.95, 0.999};
+    memset(old_settings, 0xFF, QL_SETTINGS_SIZE);
+    memset(new_settings, 0xFF, QL_SETTINGS_SIZE);
+    memset(base, 0xFF, SIZE);
+    data_matters = false;
+    must_start = false;
+    restore();
+    settings_fill(old_settings);
+    settings_fill(new_settings);
+    if (!newest)
+        assert_true(keep(old_settings));
+    prepare_slot(slot, others);
+    if (newest)
+        assert_true(keep(old_settings));
+    board_start();
+    must_start = true;
+    memcpy(base, chip_at(0), SIZE);
+    uint64_t before = nor_chip_operations(model_bus.chip);
+    assert_true(keep(new_settings));
+    uint64_t count = nor_chip_operations(model_bus.chip) - before;
+    for (uint64_t at = 0; at < count; at++) {
+        for (unsigned i = 0; i < sizeof fractions / sizeof fractions[0]; i++) {
+            snprintf(where, sizeof where, "settings, slot %u, %u others, cut at %u of %u, %.3f",
+                     slot, others, (unsigned)at, (unsigned)count, fractions[i]);
+            cut_change(at, fractions[i], count);
+        }
+        snprintf(where, sizeof where, "settings, slot %u, reset at %u", slot, (unsigned)at);
+        reset_change(at);
+    }
+}
+
+static void power_cuts_while_settings_change(void **state)
+{
+    (void)state;
+    const char *text = getenv("SEED");
+    chance_state = text ? strtoull(text, NULL, 0) : 1;
+    cuts = 0;
+    resets = 0;
+    fill(old_program, PROGRAM);
+    fill(new_program, PROGRAM);
+    fill(third_program, PROGRAM);
+    model_bus_create(&model_bus, "W25Q128JV-IQ");
+    model_bus.watch = watch;
+    for (unsigned slot = 12; slot <= 16; slot++)
+        for (unsigned newest = 0; newest < 2; newest++)
+            for (uint32_t others = 0; others <= 7; others += 7)
+                run_change(slot, newest == 1, others);
+    print_message("# %llu cuts and %llu resets, no setting lost\n", (unsigned long long)cuts,
+                  (unsigned long long)resets);
+    model_bus_destroy(&model_bus);
 }
 
 static void power_cuts_at_every_operation(void **state)
@@ -583,6 +744,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(power_cuts_at_every_operation),
+        cmocka_unit_test(power_cuts_while_settings_change),
         cmocka_unit_test(a_slow_chip_takes_updates),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

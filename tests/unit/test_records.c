@@ -19,7 +19,7 @@
 #define LOG  0xF0000u
 #define AT   0x90100000u
 
-enum { HEAD = 1, WRITING = 2, SEALED = 3, CLEARED = 4 };
+enum { HEAD = 1, WRITING = 2, SEALED = 3, CLEARED = 4, SETTINGS = 5 };
 
 static struct fake_nor fake;
 static struct nor nor;
@@ -81,6 +81,19 @@ static void make(uint8_t page[256], uint32_t serial, uint8_t kind, uint32_t addr
 static void put(uint32_t serial, uint8_t kind, uint32_t address, uint32_t length, uint8_t digest)
 {
     make(place(serial), serial, kind, address, length, digest);
+}
+
+// Settings whose bytes are all `value`.
+static void make_settings(uint8_t page[256], uint32_t serial, uint8_t value)
+{
+    make(page, serial, SETTINGS, 0, 0, 0);
+    memset(page + 12, value, 240);
+    put_crc(page);
+}
+
+static void put_settings(uint32_t serial, uint8_t value)
+{
+    make_settings(place(serial), serial, value);
 }
 
 static void put_head(uint32_t serial, uint8_t live)
@@ -375,35 +388,40 @@ static void the_bytes_of_an_update(void **state)
     assert_int_equal(finish(), 0);
     expect_sealed(AT, 0x12345, 0xA5);
     assert_int_equal(fake.low_erases, 0); // the log was blank
-    assert_int_equal(fake.low_programs, 3);
+    assert_int_equal(fake.low_programs, 4);
     uint8_t page[256];
     make(page, 0, HEAD, 0, 0, 0);
+    page[10] = 1;
+    put_crc(page);
     assert_memory_equal(place(0), page, 256);
-    make(page, 1, WRITING, AT, 0x12345, 0xA5);
+    make_settings(page, 1, 0xFF);
+    assert_memory_equal(place(1), page, 256);
+    make(page, 2, WRITING, AT, 0x12345, 0xA5);
     put32(page + 20, 77);
     put_crc(page);
-    assert_memory_equal(place(1), page, 256);
-    make(page, 2, SEALED, AT, 0x12345, 0xA5);
+    assert_memory_equal(place(2), page, 256);
+    make(page, 3, SEALED, AT, 0x12345, 0xA5);
     put32(page + 20, 77);
     memset(page + 64, 0x5A, 128);
     put_crc(page);
-    assert_memory_equal(place(2), page, 256);
-    for (unsigned i = 3; i < 256; i++)
+    assert_memory_equal(place(3), page, 256);
+    for (unsigned i = 4; i < 256; i++)
         for (unsigned byte = 0; byte < 256; byte++)
             assert_int_equal(place(i)[byte], 0xFF);
 }
 
-static void the_first_free_slot_of_a_session_is_burnt(void **state)
+static void the_first_free_slots_of_a_session_are_burnt(void **state)
 {
     (void)state;
     session(AT, 0x5000, 1);
     start();
     assert_int_equal(write_one(SEALED, AT, 0x5000, 2), 0);
     static const uint8_t zeros[256];
-    assert_memory_equal(place(3), zeros, 256);
-    assert_int_equal(get32(place(4) + 4), 4);
+    assert_memory_equal(place(4), zeros, 256);
+    assert_memory_equal(place(5), zeros, 256);
+    assert_int_equal(get32(place(6) + 4), 6);
     assert_int_equal(write_one(SEALED, AT, 0x5000, 3), 0);
-    assert_int_equal(get32(place(5) + 4), 5);
+    assert_int_equal(get32(place(7) + 4), 7);
     start();
     expect_sealed(AT, 0x5000, 3);
 }
@@ -456,7 +474,7 @@ static void updates_wear_all_sectors_alike(void **state)
 }
 
 // Behind slot `used` of the sector at place 240, whose next one is at place 0, WRITING and SEALED
-// find room with the burnt slot if there are 3, else in the next sector; there, too, if the
+// find room with the two burnt slots if there are 4, else in the next sector; there, too, if the
 // snapshot itself is the last thing written.
 static void turn_over_at_every_slot(void **state)
 {
@@ -468,11 +486,11 @@ static void turn_over_at_every_slot(void **state)
             for (uint32_t i = 0; i < runs; i++)
                 put(0x7F1 + i, SEALED, AT + i * 0x10000, 0x8000, (uint8_t)(i + 1));
             if (used > runs)
-                memset(place(0x7F0 + used), 0, 256);
+                put(0x7F0 + used, CLEARED, AT + 0x100000, 0x1000, 0);
             start();
             assert_int_equal(records.count, runs);
             assert_int_equal(write_one(WRITING, AT, 0x9000, 99), 0);
-            assert_int_equal(records.base, used > runs && used + 3 < 16 ? 0x7F : 0x80);
+            assert_int_equal(records.base, used > runs && used + 4 < 16 ? 0x7F : 0x80);
             uint32_t base = records.base;
             start();
             expect_writing(AT);
@@ -483,6 +501,36 @@ static void turn_over_at_every_slot(void **state)
             start();
             expect_sealed(AT, 0x9000, 98);
         }
+    }
+}
+
+// What may be a program that was cut short is no record to append behind: settings, or nothing.
+static void turn_over_behind_what_may_change(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t fill; // of the last slot; 1: a SETTINGS, 2: a CLEARED
+        bool appended;
+    } cases[] = {{2, true}, {1, false}, {0, false}, {0x55, false}};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        memset(fake.array + LOG, 0xFF, 0x10000);
+        put_head(16, 1);
+        put(17, SEALED, AT, 0x8000, 1);
+        put_settings(18, 0x11);
+        put(19, CLEARED, AT + 0x100000, 0x1000, 0);
+        if (cases[i].fill == 1)
+            put_settings(20, 0x22);
+        else if (cases[i].fill == 2)
+            put(20, CLEARED, AT + 0x100000, 0x1000, 0);
+        else
+            memset(place(20), cases[i].fill, 256);
+        start();
+        assert_int_equal(write_one(WRITING, AT + 0x10000, 0x1000, 3), 0);
+        assert_int_equal(records.base, cases[i].appended ? 1 : 2);
+        start();
+        expect_sealed(AT, 0x8000, 1);
+        assert_int_equal(records.settings[0], cases[i].fill == 1 ? 0x22 : 0x11);
+        assert_int_equal(records.settings[239], cases[i].fill == 1 ? 0x22 : 0x11);
     }
 }
 
@@ -546,11 +594,11 @@ static void a_slot_that_does_not_take_its_record(void **state)
     (void)state;
     session(AT, 0x5000, 1);
     fake.program_leaves_bit = true;
-    fake.fault_first = LOG + 4 * 256; // 3 is burnt
-    fake.fault_end = LOG + 6 * 256;
+    fake.fault_first = LOG + 6 * 256; // 4 and 5 are burnt
+    fake.fault_end = LOG + 8 * 256;
     start();
     assert_int_equal(write_one(WRITING, AT, 0x5000, 2), 0);
-    assert_int_equal(get32(place(6) + 4), 6);
+    assert_int_equal(get32(place(8) + 4), 8);
     start();
     expect_writing(AT);
     assert_int_equal(records.base, 0);
@@ -628,6 +676,104 @@ static void hanging_operations_end_in_time(void **state)
     }
 }
 
+// --- Settings -----------------------------------------------------------------------------------
+
+static int write_settings(uint8_t value)
+{
+    static uint8_t settings[240];
+    memset(settings, value, sizeof settings);
+    records_write_settings(&records, settings);
+    return finish();
+}
+
+static void expect_settings(uint8_t value)
+{
+    for (unsigned i = 0; i < 240; i++)
+        assert_int_equal(records.settings[i], value);
+}
+
+static void the_newest_settings_count(void **state)
+{
+    (void)state;
+    expect_settings(0xFF);
+    put_head(16, 2);
+    put_settings(17, 0x11);
+    put(18, SEALED, AT, 0x5000, 1);
+    start();
+    expect_settings(0x11);
+    put_settings(25, 0x22);
+    put(31, CLEARED, AT + 0x100000, 0x1000, 0);
+    start();
+    expect_settings(0x22);
+    expect_sealed(AT, 0x5000, 1);
+    put_head(32, 2); // a snapshot that is not complete; what it has counts
+    put_settings(33, 0x33);
+    start();
+    expect_settings(0x33);
+    expect_sealed(AT, 0x5000, 1);
+    place(33)[100] ^= 1;
+    start();
+    expect_settings(0x22);
+}
+
+static void records_of_a_later_bootloader_leave_settings(void **state)
+{
+    (void)state;
+    put_head(16, 2);
+    put_settings(17, 0x11);
+    put(18, SEALED, AT, 0x5000, 1);
+    for (int kind = 0; kind < 2; kind++) {
+        put_settings(19, 0x22);
+        place(19)[8 + kind] = kind == 0 ? 2 : 6;
+        put_crc(place(19));
+        start();
+        expect_settings(0x11);
+        assert_int_equal(records.count, 0);
+    }
+}
+
+static void the_bytes_of_settings(void **state)
+{
+    (void)state;
+    uint8_t page[256];
+    session(AT, 0x5000, 1);
+    start();
+    assert_int_equal(write_settings(0x44), 0);
+    make_settings(page, 6, 0x44); // 4 and 5 are burnt
+    assert_memory_equal(place(6), page, 256);
+    assert_int_equal(write_settings(0x55), 0);
+    make_settings(page, 7, 0x55);
+    assert_memory_equal(place(7), page, 256);
+    expect_settings(0x55);
+    start();
+    expect_settings(0x55);
+    expect_sealed(AT, 0x5000, 1);
+}
+
+// Changes, updates, both, each in a session of its own, over all sectors.
+static void settings_survive_what_others_write(void **state)
+{
+    (void)state;
+    for (uint32_t runs = 0; runs <= 8; runs++) {
+        memset(fake.array + LOG, 0xFF, 0x10000);
+        uint8_t value = 1;
+        start();
+        assert_int_equal(write_settings(value), 0);
+        for (uint32_t i = 0; i < runs; i++)
+            session(AT + i * 0x10000, 0x8000, (uint8_t)i);
+        for (unsigned round = 0; records.generation < 36; round++) {
+            start();
+            expect_settings(value);
+            assert_int_equal(records.count, runs);
+            if (round % 3 != 0)
+                assert_int_equal(write_settings(++value), 0);
+            if (runs > 0 && round % 3 != 1)
+                session(AT + round % runs * 0x10000, 0x8000, (uint8_t)round);
+            expect_settings(value);
+        }
+    }
+}
+
 static void a_found_change_is_remembered(void **state)
 {
     (void)state;
@@ -656,11 +802,16 @@ int main(void)
         RECORDS_TEST(without_a_complete_snapshot_nothing_is_known),
         RECORDS_TEST(no_log_without_room_or_chip),
         RECORDS_TEST(the_bytes_of_an_update),
-        RECORDS_TEST(the_first_free_slot_of_a_session_is_burnt),
+        RECORDS_TEST(the_first_free_slots_of_a_session_are_burnt),
         RECORDS_TEST(a_record_for_each_run_and_no_ninth),
         RECORDS_TEST(updates_wear_all_sectors_alike),
         RECORDS_TEST(turn_over_at_every_slot),
+        RECORDS_TEST(turn_over_behind_what_may_change),
         RECORDS_TEST(no_turn_over_between_writing_and_sealed),
+        RECORDS_TEST(the_newest_settings_count),
+        RECORDS_TEST(records_of_a_later_bootloader_leave_settings),
+        RECORDS_TEST(the_bytes_of_settings),
+        RECORDS_TEST(settings_survive_what_others_write),
         RECORDS_TEST(a_sector_that_was_used_is_erased_though_it_looks_blank),
         RECORDS_TEST(a_log_of_garbage_and_of_other_peoples_data),
         RECORDS_TEST(a_slot_that_does_not_take_its_record),
