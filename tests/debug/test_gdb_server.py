@@ -129,6 +129,29 @@ def test_watch_names():
                     check_equal(remote.ask(f"z{kind},24001000,4"), "OK", "z")
 
 
+def test_reading():
+    """Memory read in sequence is what is there: after writes in between, at a region's end, in any order"""
+    data = bytes((i * 7 + (i >> 8)) & 0xFF for i in range(0x8000))
+    for transport in ("built-in", "dapdirect_swd"):
+        with blank_board() as board, GdbServer(board, transport) as server:
+            if transport != "built-in":
+                wait_for(lambda: "for gdb connections" in server.output(), 10, "OpenOCD")
+            with RemoteProtocol(server.port) as remote:
+                base = 0x24080000 - len(data)
+                for at in range(0, len(data), 0x400):
+                    remote.write(base + at, data[at:at + 0x400])
+                found = b"".join(remote.read(base + at, 0x1000) for at in range(0, len(data), 0x1000))
+                check(found == data, "memory read in sequence differs from what was written")
+                for at in (0, 0x800, 0x1000):
+                    check_equal(remote.read(base + at, 0x800), data[at:at + 0x800], "a block")
+                remote.write(base + 0x1800, b"new!")
+                check_equal(remote.read(base + 0x1800, 0x800), b"new!" + data[0x1804:0x2000], "a block written meanwhile")
+                for at in (0x3000, 0x3800, 0x4000, 0x5000, 0x4800, 0x4800):
+                    check_equal(remote.read(base + at, 0x800), data[at:at + 0x800], "a block out of sequence")
+                check(remote.ask("?")[:1] in "ST", "another packet in between")
+                check_equal(remote.read(base + 0x5000, 4), data[0x5000:0x5004], "a word after it")
+
+
 def without_cable(transport):
     with blank_board() as board, GdbServer(board, transport, "--wait", "1") as server:
         board.control("usb unplug")
