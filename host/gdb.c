@@ -424,12 +424,7 @@ static void note_answer(struct ql_gdb *gdb, const struct ql_rsp_packet *packet)
 {
     const bool output = packet->data[0] == 'O' && packet->data[1] != 'K';
     if (!output)
-        gdb->asked = gdb->orphaned = false;
-    gdb->ahead.state = QL_AHEAD_NONE;
-    gdb->ahead.sequence = false;
-    gdb->ahead.length = 0;
-    gdb->ram_bytes = 0;
-    gdb->running = gdb->in_rcmd = false;
+        gdb->running = gdb->in_rcmd = gdb->asked = false;
 }
 
 static bool pass_answer(struct ql_gdb *gdb, const struct ql_rsp_packet *packet)

@@ -137,6 +137,7 @@ def test_reading():
             if transport != "built-in":
                 wait_for(lambda: "for gdb connections" in server.output(), 10, "OpenOCD")
             with RemoteProtocol(server.port) as remote:
+                check("memory-map:read+" in remote.ask("qSupported:hwbreak+"), "qSupported")  # as GDB begins
                 base = 0x24080000 - len(data)
                 for at in range(0, len(data), 0x400):
                     remote.write(base + at, data[at:at + 0x400])
