@@ -13,11 +13,18 @@ from harness import (BLINK, GUESTS, PROGRAM_ADDRESS, Board, check, check_equal, 
 
 BASE = 0x90000000
 START_LIMIT_NS = 20_000_000
-CONTENT = (BLINK.with_suffix(".bin").read_bytes() + random.Random(4).randbytes(100_000))[:100_000]
-SAID = "blink: running"
 WORN = PROGRAM_ADDRESS + 0x8678
+SAID = "blink: running"
 
-assert CONTENT[WORN - PROGRAM_ADDRESS] not in (0x00, 0xFF)
+
+def make_content():
+    """A program with data behind it; the worn byte takes neither FF nor 00."""
+    content = bytearray(BLINK.with_suffix(".bin").read_bytes() + random.Random(4).randbytes(100_000))
+    content[WORN - PROGRAM_ADDRESS] = 0x3E
+    return bytes(content[:100_000])
+
+
+CONTENT = make_content()
 
 
 class Chip:
