@@ -18,8 +18,14 @@
 
 static void pty_link(void *context, bool configured)
 {
-    (void)context; // a pseudo-terminal cannot be hung up and keep its name
-    (void)configured;
+    struct usb_cable *cable = context;
+
+    // A pseudo-terminal cannot be hung up and keep its name. What was on its way is lost.
+    if (!configured) {
+        cable->from_peer.count = 0;
+        cable->to_peer.count = 0;
+    }
+    cable_update_events(cable);
 }
 
 // The terminal's baud rate is the port's.

@@ -71,10 +71,12 @@ def test_reset():
 
 def test_by_hand():
     """opening the port at 1200 baud and closing it is all there is to it"""
-    with program_running() as (_, port):
+    with program_running() as (board, port):
+        seen = board.statistics()["usb_enumerations"]
         descriptor = opened(port, termios.B1200)
         time.sleep(0.3)
         os.close(descriptor)
+        wait_for(lambda: board.statistics()["usb_enumerations"] > seen, 20, "the bootloader")
         check_equal(stay_reason(port), 4, "stay reason")
 
 
