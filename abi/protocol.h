@@ -143,6 +143,7 @@ enum ql_info_tag {
     QL_INFO_LAST_UPDATE = 0x16,
     QL_INFO_BOARD_ID = 0x18,
     QL_INFO_LOCK = 0x19,
+    QL_INFO_ATTEMPTS = 0x1B,
     QL_INFO_BUILD = 0x1A,
     QL_INFO_DFU = 0x1D,
 };
@@ -183,6 +184,13 @@ enum {
     QL_BUILD_LENGTH = 0,
     QL_BUILD_SHA256 = 4,
     QL_BUILD_SIZE = QL_BUILD_SHA256 + QL_SHA256_SIZE,
+};
+
+// The value of QL_INFO_ATTEMPTS.
+enum {
+    QL_ATTEMPTS_COUNT = 0, // starts that were not confirmed
+    QL_ATTEMPTS_LIMIT = 1, // 0: any number
+    QL_ATTEMPTS_SIZE = 2,
 };
 
 // Section 3.
@@ -298,11 +306,13 @@ enum ql_stay_reason {
     QL_STAY_HOST = 6,
     QL_STAY_UNFINISHED = 7,
     QL_STAY_NOT_SEALED = 8,
+    QL_STAY_RESET_TWICE = 9,
+    QL_STAY_NOT_CONFIRMED = 10,
 };
 
 enum {
     QL_START_CONFIGURE_MS = 500, // the host has this long to configure the device,
-    QL_START_HELLO_MS = 700,     // and from then on this long for its first frame
+    QL_START_HELLO_MS = 700,     // and from then on this long for its first frame, if nobody set it
 };
 
 // Section 13.

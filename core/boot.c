@@ -1,4 +1,4 @@
-// What can be started, and whether to start it. Written from SPEC.md section 7.
+// What can be started, and whether to start it. Written from SPEC.md sections 7 and 16.
 //
 // SPDX-License-Identifier: MIT
 #include "core/boot.h"
@@ -47,13 +47,15 @@ static enum ql_stay_reason reason_to_stay(const struct boot_facts *facts)
     // What the user asked for comes before what the board found.
     if (facts->stay_requested)
         return QL_STAY_REQUESTED;
+    if (facts->reset_twice && facts->usb_power)
+        return QL_STAY_RESET_TWICE;
     if (facts->button_held)
         return QL_STAY_BUTTON;
     if (!facts->chip_usable)
         return QL_STAY_CHIP_ABSENT;
     switch (facts->program.status) {
     case QL_STATUS_OK:
-        return QL_STAY_NOT;
+        return facts->unconfirmed ? QL_STAY_NOT_CONFIRMED : QL_STAY_NOT;
     case QL_STATUS_INCOMPLETE:
         return QL_STAY_UNFINISHED;
     case QL_STATUS_BLANK:
@@ -71,12 +73,13 @@ struct boot_decision boot_decide(const struct boot_facts *facts)
     enum ql_stay_reason reason = reason_to_stay(facts);
     if (reason != QL_STAY_NOT)
         return (struct boot_decision){BOOT_STAY, reason};
-    return (struct boot_decision){facts->usb_power ? BOOT_OFFER : BOOT_START, QL_STAY_NOT};
+    bool window = facts->usb_power && facts->window_ms > 0;
+    return (struct boot_decision){window ? BOOT_OFFER : BOOT_START, QL_STAY_NOT};
 }
 
-void boot_window_open(struct boot_window *window, uint32_t now_ms)
+void boot_window_open(struct boot_window *window, uint32_t now_ms, uint32_t hello_ms)
 {
-    *window = (struct boot_window){.since_ms = now_ms};
+    *window = (struct boot_window){.since_ms = now_ms, .hello_ms = hello_ms};
 }
 
 enum boot_window_state boot_window_step(struct boot_window *window, uint32_t now_ms,
@@ -84,10 +87,13 @@ enum boot_window_state boot_window_step(struct boot_window *window, uint32_t now
 {
     if (frames > 0)
         return BOOT_WINDOW_STAY;
-    if (configured && !window->configured) {
-        window->configured = true;
-        window->since_ms = now_ms;
+    if (configured != window->configured) {
+        window->configured = configured;
+        if (window->changes < BOOT_WINDOW_CHANGES_MAX) {
+            window->changes++;
+            window->since_ms = now_ms;
+        }
     }
-    uint32_t limit_ms = window->configured ? QL_START_HELLO_MS : QL_START_CONFIGURE_MS;
+    uint32_t limit_ms = window->configured ? window->hello_ms : QL_START_CONFIGURE_MS;
     return now_ms - window->since_ms < limit_ms ? BOOT_WINDOW_OPEN : BOOT_WINDOW_START;
 }

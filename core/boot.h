@@ -24,10 +24,13 @@ bool boot_stack_is_in_ram(uint32_t stack);
 
 struct boot_facts {
     bool stay_requested; // backup register 31 held the request (main clears it)
+    bool reset_twice;    // entry_is_second_press, if that is asked for
     bool button_held;
     bool chip_usable;       // nor_start returned 0
     bool usb_power;         // VBUS is there
+    uint32_t window_ms;     // the setting
     struct outcome program; // server_start_check of the default program
+    bool unconfirmed;       // server_attempts_are_spent
 };
 
 enum boot_action {
@@ -44,10 +47,15 @@ struct boot_decision {
 struct boot_decision boot_decide(const struct boot_facts *facts);
 
 // The start window: the host has QL_START_CONFIGURE_MS to configure the USB device and then
-// QL_START_HELLO_MS to send a good frame.
+// `hello_ms` to send a good frame. A host that resets and configures the device anew (a virtual
+// machine behind its computer, a driver that is loaded) has both times again, but not for ever.
+enum { BOOT_WINDOW_CHANGES_MAX = 16 };
+
 struct boot_window {
-    uint32_t since_ms;
+    uint32_t since_ms; // the last change that counts
+    uint32_t hello_ms;
     bool configured;
+    uint8_t changes;
 };
 
 enum boot_window_state {
@@ -56,7 +64,7 @@ enum boot_window_state {
     BOOT_WINDOW_STAY,  // a good frame came: stay, reason QL_STAY_HOST
 };
 
-void boot_window_open(struct boot_window *window, uint32_t now_ms);
+void boot_window_open(struct boot_window *window, uint32_t now_ms, uint32_t hello_ms);
 // `configured`: the host has configured the device. `frames`: good frames since start
 // (server_frames_taken).
 enum boot_window_state boot_window_step(struct boot_window *window, uint32_t now_ms,

@@ -37,6 +37,7 @@ struct server_facts {
     uint32_t uid[3];
     uint32_t session;     // another one at each start
     uint32_t reset_cause; // RCC_RSR as read at start
+    uint32_t attempts;    // RTC_BKP29R as read at start (SPEC.md section 16)
     uint32_t idcode;      // DBGMCU_IDCODE
     uint32_t cpu_hz;
     uint32_t quadspi_hz;
@@ -166,5 +167,12 @@ bool server_check_run(struct server *server, uint32_t address, struct outcome *o
 // Keeps chip and hash for the caller: requests that need them are answered BUSY until it sets
 // `held` to false. Returns false if they are in use.
 bool server_hold(struct server *server);
+
+// Has the program at the boot address failed to confirm its start as often as it may?
+bool server_attempts_are_spent(struct server *server);
+
+// The program at `address` is about to be started, by a BOOT request if `by_host`. Returns true and
+// what RTC_BKP29R must hold then, if it promises to confirm its start.
+bool server_attempts_next(struct server *server, uint32_t address, bool by_host, uint32_t *word);
 
 #endif

@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "core/entry.h"
+#include "core/server_entry.h"
+
 #include "abi/bytes.h"
 
 enum {
@@ -122,6 +125,18 @@ static void verdict_add(struct items *items, struct server *server)
     ql_store_u32(value + 4, verdict.detail);
 }
 
+static void attempts_add(struct items *items, struct server *server)
+{
+    if (!update_is_idle(&server->update))
+        return;
+    const struct records_run *run = server_confirming_run(server, server_boot_address(server));
+    if (!run)
+        return;
+    uint8_t *value = item_add(items, QL_INFO_ATTEMPTS, QL_ATTEMPTS_SIZE);
+    value[QL_ATTEMPTS_COUNT] = (uint8_t)entry_attempts(server->facts->attempts, run->sha256);
+    value[QL_ATTEMPTS_LIMIT] = server_settings(server)->attempts;
+}
+
 static void runs_add(struct items *items, const struct records *records)
 {
     for (unsigned i = 0; i < records->count; i++) {
@@ -202,6 +217,7 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     byte_add(&items, QL_INFO_STAY_REASON, (uint8_t)facts->stay_reason);
     word_add(&items, QL_INFO_BOOT_ADDRESS, server_boot_address(server));
     verdict_add(&items, server);
+    attempts_add(&items, server);
     word_add(&items, QL_INFO_RESET_CAUSE, facts->reset_cause);
     word_add(&items, QL_INFO_IDCODE, facts->idcode);
     words_add(&items, QL_INFO_CLOCKS, facts->cpu_hz, facts->quadspi_hz);

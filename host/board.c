@@ -100,6 +100,7 @@ static const uint8_t smallest_sizes[] = {
     [QL_INFO_BOARD_ID] = QL_BOARD_ID_SIZE,
     [QL_INFO_LOCK] = QL_LOCK_SIZE_OPEN,
     [QL_INFO_BUILD] = QL_BUILD_SIZE,
+    [QL_INFO_ATTEMPTS] = QL_ATTEMPTS_SIZE,
 };
 
 static void take_run(struct ql_board *board, const uint8_t *value)
@@ -195,6 +196,10 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
     case QL_INFO_COUNTERS:
         board->frames_taken = ql_load_u32(value);
         board->frames_damaged = ql_load_u32(value + 4);
+        break;
+    case QL_INFO_ATTEMPTS:
+        board->attempts = value[QL_ATTEMPTS_COUNT];
+        board->attempts_limit = value[QL_ATTEMPTS_LIMIT];
         break;
     case QL_INFO_READ_PROTECTION:
         board->read_protection = value[0];
@@ -315,6 +320,8 @@ const char *ql_stay_reason_text(uint8_t reason)
         [QL_STAY_HOST] = "this computer spoke to it in its start window",
         [QL_STAY_UNFINISHED] = "the last update is unfinished",
         [QL_STAY_NOT_SEALED] = "the program is not sealed, or was changed since",
+        [QL_STAY_RESET_TWICE] = "reset was pressed twice",
+        [QL_STAY_NOT_CONFIRMED] = "the program did not confirm its last starts",
     };
     return reason < sizeof texts / sizeof texts[0] ? texts[reason]
                                                    : "for a reason that this tool does not know";

@@ -51,6 +51,7 @@ struct ql_board {
     uint32_t cpu_hz, quadspi_hz;
     uint32_t frames_taken, frames_damaged;
     uint8_t read_protection;
+    uint8_t attempts, attempts_limit; // starts that the program did not confirm
     uint8_t sfdp[2];
     struct ql_run runs[QL_RUNS_MAX];
     size_t run_count;

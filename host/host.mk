@@ -13,7 +13,8 @@ $(BUILD)/quadlane: $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_LIBRARY_SOURCES) $(HO
 
 # The library alone, with sanitizers, for unit tests and fuzz targets.
 HOST_ASAN_LIBRARY := $(patsubst %.c,$(BUILD)/asan/%.o,$(HOST_LIBRARY_SOURCES))
-HOST_UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/,test_gdb test_image test_plan test_link test_host_update test_gdb_jlink)
+HOST_UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/,test_gdb test_image test_plan test_link test_host_update test_gdb_jlink \
+                       test_watched_file)
 TEST_PROGRAMS     += $(HOST_UNIT_TESTS)
 
 $(HOST_UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(HOST_ASAN_LIBRARY) \

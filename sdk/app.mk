@@ -20,11 +20,13 @@
 #   OBJECTS            further object files, for which the Makefile has its own rules (below the include)
 #   BUILD              where everything is built (build)
 #   OPTIMIZE           -O2
-#   HSE_HZ             the board's crystal (8000000); 0: none, the PLL runs from HSI
+#   BOARD              a file in boards/ gives the next three their values (h750_w25q128)
+#   HSE_HZ             the board's crystal; 0: none, the PLL runs from HSI
+#   PROGRAM_AREA_END   first address behind the area for programs (`quadlane info` tells what a board reserves
+#                      at the chip's end)
+#   LED                its pin and the level at which it is lit: E3 low
 #   NEWLIB             nano (small; no long long in printf) or full
 #   PROGRAM_ADDRESS    where the program lies (0x90100000)
-#   PROGRAM_AREA_END   first address behind the area for programs (0x91000000: a 16 MB chip, nothing
-#                      reserved at its end; `quadlane info` tells what a board reserves)
 #   STACK_SIZE         bytes of DTCM that must be left for the stack (16384)
 #   STABLE_LAYOUT      1: what has not changed stays where it was at the last link, so that flashing
 #                      after a small edit writes few sectors (the default, if there is a python3;
@@ -46,7 +48,7 @@ QUADLANE_SDK := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 ARM              ?= arm-none-eabi-
 BUILD            ?= build
 OPTIMIZE         ?= -O2
-HSE_HZ           ?= 8000000
+BOARD            ?= h750_w25q128
 NEWLIB           ?= nano
 PLACE            ?= chip
 RAM_IMAGE_SIZE   ?= 262144
@@ -61,13 +63,23 @@ PROGRAM_ADDRESS  ?= 0x90100000
 APP_NAME         ?= $(PROGRAM)
 APP_VERSION      ?=
 CONFIRM          ?= 0
-PROGRAM_AREA_END ?= 0x91000000
 STACK_SIZE       ?= 16384
 PYTHON           ?= python3
 STABLE_LAYOUT    ?= $(if $(shell command -v $(PYTHON) 2>/dev/null),1,0)
 ifneq ($(findstring -flto,$(CFLAGS) $(CXXFLAGS) $(LDFLAGS) $(OPTIMIZE)),)
 override STABLE_LAYOUT := 0
 endif
+
+QL_BOARD := $(QUADLANE_SDK)/boards/$(BOARD).mk
+ifeq ($(wildcard $(QL_BOARD)),)
+$(error BOARD is "$(BOARD)": there are $(sort $(basename $(notdir $(wildcard $(QUADLANE_SDK)/boards/*.mk)))))
+endif
+include $(QL_BOARD)
+ifneq ($(words $(LED)) $(filter low high,$(LED)),2 $(word 2,$(LED)))
+$(error LED is "$(LED)": a pin and the level at which it is lit, as in E3 low)
+endif
+QL_LED := -DQL_LED_PORT="'$(shell printf %.1s '$(LED)')'" -DQL_LED_PIN=$(shell echo '$(firstword $(LED))' | cut -c2-) \
+          -DQL_LED_ACTIVE_LOW=$(if $(filter low,$(LED)),1,0)
 
 ifeq ($(filter nano full,$(NEWLIB)),)
 $(error NEWLIB is "$(NEWLIB)": it can be nano or full)
@@ -86,12 +98,13 @@ QL_CPU    := -mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard
 QL_COMMON := $(QL_CPU) $(OPTIMIZE) -g -ffunction-sections -fdata-sections -MMD -MP \
              -fmacro-prefix-map=$(abspath $(QUADLANE_SDK)/..)=quadlane -fmacro-prefix-map=$(CURDIR)=.
 QL_NANO   := $(if $(filter nano,$(NEWLIB)),--specs=nano.specs)
-QL_CPP    := -I$(QUADLANE_SDK)/include -DQL_HSE_HZ=$(HSE_HZ) $(QL_NANO)
+QL_CPP    := -I$(QUADLANE_SDK)/include -DQL_HSE_HZ=$(HSE_HZ) $(QL_LED) $(QL_NANO)
 QL_USER   := $(QL_CPP) $(addprefix -I,$(INCLUDES)) $(addprefix -D,$(DEFINES))
 QL_STRICT := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
 
 # One archive: what a program does not use, or brings itself, is not linked.
-QL_SDK_SOURCES := bootloader cache clock fault interrupts startup syscalls system ticks uart
+QL_SDK_SOURCES := bootloader cache clock fault interrupts led startup syscalls system ticks uart \
+                  watchdog
 QL_SDK_OBJECTS := $(QL_SDK_SOURCES:%=$(BUILD)/quadlane/%.o)
 QL_VECTORS     := $(BUILD)/quadlane/vectors.o $(BUILD)/quadlane/header.o
 QL_OBJECTS     := $(addprefix $(BUILD)/program/,$(addsuffix .o,$(basename $(SOURCES))))

@@ -1,7 +1,7 @@
-// Asking for the bootloader, and the reset that gets there.
+// Asking for the bootloader, confirming a start, and the reset.
 //
-// Written from SPEC.md section 9, RM0433 (backup domain) and the ARMv7-M Architecture Reference
-// Manual (AIRCR).
+// Written from SPEC.md sections 9 and 16, RM0433 (backup domain) and the ARMv7-M Architecture
+// Reference Manual (AIRCR).
 //
 // SPDX-License-Identifier: MIT
 #include "quadlane/bootloader.h"
@@ -10,16 +10,26 @@
 #include "quadlane/h750.h"
 #include "quadlane/m7.h"
 
-void ql_stay_in_bootloader_after_reset(void)
+static void backup_write(uint32_t address, uint32_t value)
 {
     RCC_APB4ENR |= RCC_APB4ENR_RTCAPBEN;
     (void)RCC_APB4ENR;
     PWR_CR1 |= PWR_CR1_DBP;
     while (!(PWR_CR1 & PWR_CR1_DBP)) {
     }
-    QL_REGISTER(QL_STAY_REQUEST_ADDRESS) = QL_STAY_REQUEST_VALUE;
-    (void)QL_REGISTER(QL_STAY_REQUEST_ADDRESS); // written before anything after it
+    QL_REGISTER(address) = value;
+    (void)QL_REGISTER(address); // written before anything after it
     m7_dsb();
+}
+
+void ql_stay_in_bootloader_after_reset(void)
+{
+    backup_write(QL_STAY_REQUEST_ADDRESS, QL_STAY_REQUEST_VALUE);
+}
+
+void ql_confirm(void)
+{
+    backup_write(QL_ATTEMPTS_ADDRESS, QL_ATTEMPTS_CONFIRMED);
 }
 
 void ql_reset(void)

@@ -3,7 +3,7 @@
 # The examples are built as a user builds a program: each by its own Makefile and app.mk. Those know
 # what has changed, so that they are asked each time; a .bin that stays the same keeps its date.
 
-SDK_EXAMPLES := blink fast console from_ram
+SDK_EXAMPLES := blink fast console from_ram confirm
 
 ALL += $(foreach example,$(SDK_EXAMPLES),$(BUILD)/sdk/$(example)/$(example).bin)
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEMCR_OFFSET    0x0Cu
+#define DEMCR_MON_EN    (UINT32_C(1) << 16)
 #define FAULT_LINES_MAX 50u // printed; a program may take faults on purpose
 
 // --- Reports ------------------------------------------------------------------------------------
@@ -358,7 +360,17 @@ static bool locked_up(void *context)
 {
     struct core *core = context;
 
-    return debug_locked_up(core->debug);
+    core->leave = true;
+    core->clock->attention = true;
+    // RM0433 has no reset for it: without a watchdog nothing ever happens again.
+    return debug_locked_up(core->debug) || machine_has_watchdog(core->machine);
+}
+
+static bool monitors(void *context)
+{
+    const struct core *core = context;
+
+    return (debug_units_get(core->debug_units, UNIT_CORE_DEBUG, DEMCR_OFFSET) & DEMCR_MON_EN) != 0;
 }
 
 static void create_debug(struct core *core)
@@ -369,8 +381,10 @@ static void create_debug(struct core *core)
                                           .pass_time = core_debug_pass_time,
                                           .halted = core_debug_halted,
                                           .sleeping = debug_sleeping};
-    const struct nvic_debugger debugger = {
-        .context = core, .entered = exception_entered, .locked_up = locked_up};
+    const struct nvic_debugger debugger = {.context = core,
+                                           .entered = exception_entered,
+                                           .locked_up = locked_up,
+                                           .monitors = monitors};
 
     core->debug =
         debug_create(core->machine, core->cpu, core->nvic, core->debug_units, &debug_core);

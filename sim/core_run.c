@@ -250,6 +250,10 @@ static void step(struct core *core)
         core_debug_step(core);
         return;
     }
+    if (nvic_has_locked_up(core->nvic)) {
+        sleep_step(core, machine_limit_ns(core->machine));
+        return;
+    }
     if (core->sleeping) {
         if (awake(core)) {
             core->sleeping = false;

@@ -165,6 +165,7 @@ static void write_key(struct iwdg *iwdg, uint32_t key)
     iwdg->unlocked = key == KEY_UNLOCK;
     if (key == KEY_START && !iwdg->running) {
         iwdg->running = true;
+        machine_watchdog_runs(iwdg->machine, WATCHDOG_INDEPENDENT, true);
         rcc_request_lsi(iwdg->rcc);
         reload_counter(iwdg);
     } else if (key == KEY_RELOAD) {
@@ -234,6 +235,7 @@ static void iwdg_reset(void *context, enum reset_kind kind)
     iwdg->window = 0xFFF;
     iwdg->unlocked = false;
     iwdg->running = false;
+    machine_watchdog_runs(iwdg->machine, WATCHDOG_INDEPENDENT, false);
     event_cancel(iwdg->machine, &iwdg->expired);
     for (unsigned i = 0; i < 3; i++) {
         iwdg->updates[i].pending = false;

@@ -114,6 +114,7 @@ static void write_cr(struct wwdg *wwdg, uint32_t value)
     bool too_early = wwdg->active && counter(wwdg) > (wwdg->settings & CFR_W);
 
     wwdg->active = wwdg->active || (value & CR_WDGA) != 0;
+    machine_watchdog_runs(wwdg->machine, WATCHDOG_WINDOW, wwdg->active);
     restart(wwdg, value & CR_T);
     if (wwdg->active && (too_early || (value & CR_T6) == 0)) {
         ask_reset(wwdg);
@@ -175,6 +176,7 @@ static void wwdg_reset(void *context, enum reset_kind kind)
 
     (void)kind;
     wwdg->active = false;
+    machine_watchdog_runs(wwdg->machine, WATCHDOG_WINDOW, false);
     wwdg->settings = CFR_W;
     wwdg->early = false;
     restart(wwdg, CR_T);

@@ -594,6 +594,18 @@ uint64_t machine_core_halted_ns(const struct machine *machine)
 
 // --- Interrupts, resets -------------------------------------------------------------------------
 
+void machine_watchdog_runs(struct machine *machine, enum machine_watchdog which, bool runs)
+{
+    uint8_t bit = (uint8_t)(1u << which);
+
+    machine->watchdogs = (uint8_t)(runs ? machine->watchdogs | bit : machine->watchdogs & ~bit);
+}
+
+bool machine_has_watchdog(const struct machine *machine)
+{
+    return machine->watchdogs != 0;
+}
+
 void machine_irq(struct machine *machine, unsigned irq, bool level)
 {
     assert(irq < IRQ_COUNT);

@@ -141,6 +141,12 @@ void machine_set_dma_service(struct machine *machine, unsigned mux,
 // Reset the devices behind a bit of one of RCC's peripheral reset registers, as RESET_SOFTWARE.
 void machine_reset_devices(struct machine *machine, uint16_t reset_offset, uint8_t reset_bit);
 
+// A watchdog will reset the system if nobody refreshes it, or does so no longer. While one runs a
+// core that has locked up is left to it.
+enum machine_watchdog { WATCHDOG_INDEPENDENT, WATCHDOG_WINDOW };
+void machine_watchdog_runs(struct machine *machine, enum machine_watchdog which, bool runs);
+bool machine_has_watchdog(const struct machine *machine);
+
 // Ask for a reset; it happens before the next instruction.
 void machine_reset(struct machine *machine, enum reset_kind kind);
 

@@ -63,6 +63,7 @@ struct machine {
     uint64_t halted_since_ns;
     uint64_t halted_ns; // before that
 
+    uint8_t watchdogs; // that run, a bit for each
     bool irq_levels[IRQ_COUNT];
     uint8_t irq_sources[IRQ_COUNT]; // of shared lines
     struct dma_service dma_services[DMAMUX_COUNT];

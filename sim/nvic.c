@@ -254,6 +254,7 @@ static void enter_handler(struct nvic *nvic, struct cpu_state *state, unsigned e
     nvic_update(nvic);
     if ((vector & 1) == 0) {
         lock_up(nvic, "a vector without its Thumb bit", NULL);
+        return;
     }
     cpu_write_state(nvic->cpu, state);
     if (nvic->debugger.entered != NULL) {
@@ -328,6 +329,8 @@ static bool handler_enabled(const struct nvic *nvic, unsigned exception)
         return (nvic->shcsr_enables & SHCSR_BUSFAULTENA) != 0;
     case EXCEPTION_USAGE_FAULT:
         return (nvic->shcsr_enables & SHCSR_USGFAULTENA) != 0;
+    case EXCEPTION_DEBUG:
+        return nvic->debugger.monitors != NULL && nvic->debugger.monitors(nvic->debugger.context);
     default:
         return true;
     }
@@ -589,6 +592,11 @@ void nvic_update_masks(struct nvic *nvic)
 {
     nvic->locked_up = false; // it may have put the core somewhere else
     nvic_update(nvic);
+}
+
+bool nvic_has_locked_up(const struct nvic *nvic)
+{
+    return nvic->locked_up;
 }
 
 void nvic_set_debugger(struct nvic *nvic, const struct nvic_debugger *debugger)

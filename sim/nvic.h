@@ -85,9 +85,12 @@ void nvic_update_masks(struct nvic *nvic);
 struct nvic_debugger {
     void *context;
     void (*entered)(void *context, unsigned exception, uint32_t cfsr);
-    bool (*locked_up)(void *context);
+    bool (*locked_up)(void *context); // true: somebody will look after it, the machine goes on
+    bool (*monitors)(void *context);  // DEMCR.MON_EN: debug events become DebugMonitor exceptions
 };
 void nvic_set_debugger(struct nvic *nvic, const struct nvic_debugger *debugger);
+// Since the last reset, and no debugger has put the core somewhere else.
+bool nvic_has_locked_up(const struct nvic *nvic);
 
 // Every exception entered since reset.
 const uint64_t *nvic_entries(const struct nvic *nvic);

@@ -45,6 +45,7 @@ struct probe_stlink {
     struct dap *dap;
     struct probe_socket *socket;
     uint8_t mode;   // as GET_CURRENT_MODE tells it
+    bool reset_low; // NRST is driven low
     uint8_t status; // of the last memory access
     uint32_t fault_address;
     uint8_t reply[4 + TRANSFER_MAX];
@@ -180,11 +181,14 @@ static void read_all_registers(struct probe_stlink *probe, uint8_t *data)
     }
 }
 
+// Level: 0 low, 1 released, 2 a pulse. OpenOCD releases the line at each start, driven or not; only
+// a line that was low resets the board then.
 static void drive_reset(struct probe_stlink *probe, uint8_t level)
 {
-    if (level != 0) { // released, or a pulse
+    if (level == 2 || (level == 1 && probe->reset_low)) {
         machine_reset(probe->machine, RESET_PIN);
     }
+    probe->reset_low = level == 0;
 }
 
 // Register commands, and those that only want a status. False: unknown.

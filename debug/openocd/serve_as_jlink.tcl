@@ -5,6 +5,9 @@
 #
 # SPDX-License-Identifier: MIT
 
+# OpenOCD leaves a halted core halted; whoever ends a debug session wants the program to go on.
+lappend pre_shutdown_commands {catch {resume}}
+
 proc quadlane_serve_as_jlink {} {
     init
     # The words that Eclipse and cortex-debug wait for.

@@ -378,6 +378,8 @@
 
 #define RTC_BASE 0x58004000u
 
+#define RTC_BKP29R REGISTER(RTC_BASE + 0x0C4)
+#define RTC_BKP30R REGISTER(RTC_BASE + 0x0C8)
 #define RTC_BKP31R REGISTER(RTC_BASE + 0x0CC)
 
 // DBGMCU
@@ -435,6 +437,11 @@
 #define SCB_DCISW_SET            (0x1FFu << 5)
 #define SCB_DCISW_WAY            (0x3u << 30)
 #define SCB_DCCMVAC              REGISTER(SCB_BASE + 0x268)
+
+#define CoreDebug_BASE 0xE000EDF0u
+
+#define CoreDebug_DHCSR           REGISTER(CoreDebug_BASE + 0x00)
+#define CoreDebug_DHCSR_C_DEBUGEN (0x1u << 0)
 
 #define MPU_BASE 0xE000ED90u
 

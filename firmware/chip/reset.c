@@ -1,5 +1,5 @@
 // Reset and backup register, from RM0433, chapters "Reset and clock control", "Power control"
-// (backup domain) and "Real-time clock"; SPEC.md section 9.
+// (backup domain) and "Real-time clock"; SPEC.md sections 9 and 16.
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/chip/reset.h"
@@ -10,12 +10,19 @@
 
 _Static_assert(RTC_BASE + 0x50 + 4 * QL_STAY_REQUEST_INDEX == QL_STAY_REQUEST_ADDRESS,
                "the stay request lies in RTC_BKP31R");
+_Static_assert(RTC_BASE + 0x50 + 4 * QL_WINDOW_INDEX == QL_WINDOW_ADDRESS, "RTC_BKP30R");
+_Static_assert(RTC_BASE + 0x50 + 4 * QL_ATTEMPTS_INDEX == QL_ATTEMPTS_ADDRESS, "RTC_BKP29R");
 
 enum { AIRCR_KEY = 0x05FA };
 
 uint32_t reset_cause(void)
 {
     return RCC_RSR;
+}
+
+bool reset_has_debugger(void)
+{
+    return (CoreDebug_DHCSR & CoreDebug_DHCSR_C_DEBUGEN) != 0;
 }
 
 void reset_system(void)
@@ -29,13 +36,13 @@ void reset_system(void)
 }
 
 // The backup registers' bus clock must be on.
-static void backup_register_write(uint32_t value)
+static void backup_write(volatile uint32_t *place, uint32_t value)
 {
     PWR_CR1 |= PWR_CR1_DBP;
     // The write protection takes a few bus cycles to open.
     while ((PWR_CR1 & PWR_CR1_DBP) == 0) {
     }
-    RTC_BKP31R = value;
+    *place = value;
     barrier_data();
     PWR_CR1 &= ~PWR_CR1_DBP;
 }
@@ -48,20 +55,44 @@ static uint32_t backup_clock_on(void)
     return before;
 }
 
+static void backup_write_alone(volatile uint32_t *place, uint32_t value)
+{
+    uint32_t before = backup_clock_on();
+    backup_write(place, value);
+    RCC_APB4ENR = before;
+}
+
 void reset_into_bootloader(void)
 {
     (void)backup_clock_on();
-    backup_register_write(QL_STAY_REQUEST_VALUE);
+    backup_write(&RTC_BKP31R, QL_STAY_REQUEST_VALUE);
     reset_system();
 }
 
-bool reset_stay_request_take(void)
+struct reset_words reset_words_take(void)
 {
     uint32_t before = backup_clock_on();
-    bool asked = RTC_BKP31R == QL_STAY_REQUEST_VALUE;
-    if (asked) {
-        backup_register_write(0);
+    struct reset_words words = {
+        .stay_requested = RTC_BKP31R == QL_STAY_REQUEST_VALUE,
+        .window = RTC_BKP30R,
+        .attempts = RTC_BKP29R,
+    };
+    if (words.stay_requested) {
+        backup_write(&RTC_BKP31R, 0);
+    }
+    if (words.window >> 16 == QL_WINDOW_MAGIC) {
+        backup_write(&RTC_BKP30R, 0);
     }
     RCC_APB4ENR = before;
-    return asked;
+    return words;
+}
+
+void reset_window_write(uint32_t word)
+{
+    backup_write_alone(&RTC_BKP30R, word);
+}
+
+void reset_attempts_write(uint32_t word)
+{
+    backup_write_alone(&RTC_BKP29R, word);
 }

@@ -1,4 +1,5 @@
-// Resets: the cause of the last one, the next one, and the request to stay that a reset keeps.
+// Resets: the cause of the last one, the next one, and what backup registers keep over them
+// (SPEC.md sections 9 and 16).
 //
 // SPDX-License-Identifier: MIT
 #ifndef FIRMWARE_CHIP_RESET_H
@@ -10,12 +11,23 @@
 // RCC_RSR. It is not cleared, so that the program can read it too.
 uint32_t reset_cause(void);
 
+// A debugger that resets: its resets are nobody's presses of a button.
+bool reset_has_debugger(void);
+
 _Noreturn void reset_system(void);
 
 // Leaves a stay request (SPEC.md section 9) and resets.
 _Noreturn void reset_into_bootloader(void);
 
-// Whether a stay request was left; takes it back.
-bool reset_stay_request_take(void);
+// What the backup registers held at this start. A stay request and an open window are taken back.
+struct reset_words {
+    bool stay_requested;
+    uint32_t window;
+    uint32_t attempts;
+};
+struct reset_words reset_words_take(void);
+
+void reset_window_write(uint32_t word); // 0: closed
+void reset_attempts_write(uint32_t word);
 
 #endif

@@ -78,6 +78,20 @@ static void format_verdict(const struct ql_board *board, struct ql_failure *verd
     ql_fail_status(verdict, what, board->verdict, board->verdict_detail);
 }
 
+// Of a program that promises to confirm its start.
+static void print_attempts(const struct cli *cli, const struct ql_board *board)
+{
+    if (!ql_board_has(board, QL_INFO_ATTEMPTS))
+        return;
+    cli_say(cli, "                  %u start%s not confirmed, ", board->attempts,
+            board->attempts == 1 ? "" : "s");
+    if (board->attempts_limit == 0)
+        cli_say(cli, "any number is allowed\n");
+    else
+        cli_say(cli, "%u %s allowed\n", board->attempts_limit,
+                board->attempts_limit == 1 ? "is" : "are");
+}
+
 static void print_program(const struct cli *cli, const struct ql_board *board)
 {
     struct ql_failure verdict;
@@ -92,6 +106,7 @@ static void print_program(const struct cli *cli, const struct ql_board *board)
             board->verdict == QL_STATUS_OK ? ""
             : reason != NULL               ? reason
                                            : "");
+    print_attempts(cli, board);
 }
 
 static const char *run_state_name(uint8_t state)
@@ -290,6 +305,9 @@ static void set_all(struct cli *cli, const struct ql_board *board, const struct 
                       "can_start", board->verdict == QL_STATUS_OK, "verdict",
                       ql_status_name(board->verdict), "detail", (json_int_t)board->verdict_detail));
     cli_set(cli, "runs", runs(board));
+    if (ql_board_has(board, QL_INFO_ATTEMPTS))
+        cli_set(cli, "unconfirmed_starts",
+                json_pack("{s:i, s:i}", "count", board->attempts, "limit", board->attempts_limit));
     cli_set(cli, "programs", programs(more));
     cli_set(cli, "settings", cli_settings_json(board, NULL));
     cli_set_chip(cli, board);

@@ -16,12 +16,19 @@ from harness import BLINK, PROGRAM_ADDRESS, Board, check, check_equal, check_too
 BASE = 0x90000000
 SAID = "blink: running"
 SIZE = 200_000
-CONTENT = (BLINK.with_suffix(".bin").read_bytes() + random.Random(2).randbytes(SIZE))[:SIZE]
-WORN = PROGRAM_ADDRESS + 0x15678  # CONTENT has another value there than 00 and FF
+WORN = PROGRAM_ADDRESS + 0x15678
 BP_ALL = "1C 02 60"               # BP2..0: all of the chip
 LOG = BASE + 0xF0000
 
-assert CONTENT[WORN - PROGRAM_ADDRESS] not in (0x00, 0xFF)
+
+def make_content():
+    """A program with data behind it; the worn byte takes neither FF nor 00."""
+    content = bytearray(BLINK.with_suffix(".bin").read_bytes() + random.Random(2).randbytes(SIZE))
+    content[WORN - PROGRAM_ADDRESS] = 0x3E
+    return bytes(content[:SIZE])
+
+
+CONTENT = make_content()
 
 
 class Used(Board):

@@ -5,7 +5,6 @@ A proxy stands between the tool and the board and does it to frames drawn from a
 
 SPDX-License-Identifier: MIT
 """
-import itertools
 import os
 import random
 import socket
@@ -87,10 +86,16 @@ class BadLine:
 
 
 def every(number, what, name):
-    """Does it to each frame of that number, the first drawn from the seed."""
+    """Does it to one frame of each `number`, drawn from the seed: often enough, but in no rhythm that repetitions keep."""
     chance = random.Random(f"{SEED} {name}")
-    count = itertools.count(chance.randrange(number))
-    return lambda frame, held: what(frame, held, chance) if next(count) % number == 0 or held else [frame]
+
+    def choose():
+        while True:
+            chosen = chance.randrange(number)
+            yield from (at == chosen for at in range(number))
+
+    choices = choose()
+    return lambda frame, held: what(frame, held, chance) if next(choices) or held else [frame]
 
 
 def lose(frame, held, chance):

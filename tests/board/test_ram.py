@@ -6,7 +6,6 @@ SPDX-License-Identifier: MIT
 import hashlib
 import pathlib
 import re
-import socket
 import struct
 import subprocess
 import sys
@@ -14,14 +13,14 @@ import tempfile
 import time
 import zlib
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / folder) for folder in ("sdk", "cli")]
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "sdk")]
 
 import test_handover  # noqa: E402
 from harness import (BLINK, BOOTLOADER, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of,  # noqa: E402
                      run_tests, wait_for)
 from client import BUSY, HELLO, INFO, OK, RAM_RUN, RAM_WRITE, VERIFY  # noqa: E402
-from fake_board import stuff, unstuff  # noqa: E402
 from programs import Program  # noqa: E402
+from talk import Requests  # noqa: E402
 
 FROM_RAM = ROOT / "build/sdk/from_ram/from_ram.elf"
 AXI, D2, SRAM4, ITCM = 0x24000000, 0x30000000, 0x38000000, 0
@@ -154,49 +153,16 @@ def test_d2_clocks_go_off():
     with board:
         check_tool(board.tool("flash", "--no-boot", GUESTS / "state.elf"))
         with Requests(board) as line:
-            line.write_ram(D2, bytes(64))
-            line.write_ram(ITCM, bytes(64))
+            write_ram(line, D2, bytes(64))
+            write_ram(line, ITCM, bytes(64))
         check_tool(board.tool("boot"))
         board.wait_uart("end\n", 60)
         test_handover.check_state(test_handover.parse(board.uart()), test_handover.reset_values())
 
 
-class Requests:
-    """Requests over the board's socket, from SPEC.md alone."""
-
-    def __init__(self, board):
-        self.board = board
-
-    def __enter__(self):
-        self.board.wait_device()
-        self.connection = socket.socket(socket.AF_UNIX)
-        self.connection.settimeout(10)
-        self.connection.connect(str(self.board.usb_path))
-        self.tag, self.held = 0, b""
-        return self
-
-    def __exit__(self, *error):
-        self.connection.close()
-
-    def request(self, kind, payload=b""):
-        self.tag += 1
-        text = struct.pack("<BBHHH", kind, 0, self.tag, len(payload), 0) + payload
-        self.connection.sendall(b"\0" + stuff(text + struct.pack("<I", zlib.crc32(text))))
-        while True:
-            while b"\0" not in self.held:
-                part = self.connection.recv(4096)
-                check(part, "the line closed")
-                self.held += part
-            line, _, self.held = self.held.partition(b"\0")
-            if not line:
-                continue
-            answer = unstuff(line)
-            if answer[0] == kind + 0x80 and struct.unpack_from("<H", answer, 2)[0] == self.tag:
-                return struct.unpack_from("<HHI", answer, 8)[::2] + (answer[16:-4],)
-
-    def write_ram(self, address, data):
-        status, detail, _ = self.request(RAM_WRITE, struct.pack("<II", address, len(data)) + data)
-        check_equal((status, detail), (OK, 0), f"RAM_WRITE {address:#x}")
+def write_ram(line, address, data):
+    status, detail, _ = line.request(RAM_WRITE, struct.pack("<II", address, len(data)) + data)
+    check_equal((status, detail), (OK, 0), f"RAM_WRITE {address:#x}")
 
 
 def run_payload(table, *pieces):
@@ -216,7 +182,7 @@ def test_places():
         for first, end in ((0, 0x10000), (own_end, 0x20020000), (0x24000000, 0x24080000), (0x30000000, 0x30048000),
                            (0x38000000, 0x38010000)):
             for address in (first, end - 8):
-                line.write_ram(address, b"12345678")
+                write_ram(line, address, b"12345678")
             for address, length, wrong in ((first - 8, 16, first - 8), (end - 8, 16, end), (end, 8, end)):
                 if address >= 0:
                     answer = line.request(RAM_WRITE, struct.pack("<II", address, length) + bytes(length))
@@ -237,7 +203,7 @@ def test_pieces_apart():
     pieces = [(table, struct.pack("<II", 0x38010000, 0x201)), (0x200, code), (SRAM4, b"abcdefgh")]
     with Board() as board, Requests(board) as line:
         for address, data in pieces:
-            line.write_ram(address, data + bytes(-len(data) % 8))
+            write_ram(line, address, data + bytes(-len(data) % 8))
         wrong = [*pieces[:2], (SRAM4, b"abcdefgH")]
         check_equal(line.request(RAM_RUN, run_payload(table, *wrong))[:2], (VERIFY, table), "VERIFY")
         check_equal(line.request(RAM_RUN, run_payload(table, *pieces))[:2], (OK, 0), "RAM_RUN")
@@ -262,7 +228,7 @@ def test_update_open():
         with Requests(board) as line:
             check_equal(line.request(0x10, begin)[0], OK, "BEGIN")
             data = struct.pack("<II", 0x20020000, AXI + 9) + b"\xfe\xe7" * 4
-            line.write_ram(AXI, data)
+            write_ram(line, AXI, data)
             check_equal(line.request(RAM_RUN, run_payload(AXI, (AXI, data)))[:2], (BUSY, 5), "RAM_RUN")
         check_tool(board.tool("run", FROM_RAM), 0, "started")
         board.wait_uart("back into the bootloader")

@@ -6,6 +6,8 @@ SPDX-License-Identifier: MIT
 import contextlib
 import os
 import pathlib
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -19,14 +21,15 @@ from harness import (BLINK, CONSOLE, FAST, ROOT, TOOL, Board, check, check_equal
 class Watch:
     """A running `quadlane flash --watch` with its output; in a folder of its own for its locks."""
 
-    def __init__(self, board, file, *arguments):
+    def __init__(self, board, *arguments, environment=None):
         self.place = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-watch-"))
         self.log = open(self.place / "log", "w+")
         port = ["--port", f"unix:{board.usb_path}"] if board else []
         self.process = subprocess.Popen(
-            [str(part) for part in [TOOL, "flash", "--watch", file, *port, *arguments]], cwd=ROOT,
+            [str(part) for part in [TOOL, "flash", "--watch", *arguments, *port]], cwd=ROOT,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
-            env={**os.environ, "QUADLANE_RUNTIME_DIR": str(board.folder if board else self.place)})
+            env=environment or {**os.environ,
+                                "QUADLANE_RUNTIME_DIR": str(board.folder if board else self.place)})
 
     def __enter__(self):
         return self
@@ -238,6 +241,59 @@ def test_asked_to_stay():
             again.wait_says("started")
             again.end()
         board.wait_uart("fast: done")
+
+
+def test_other_boards():
+    """it keeps to the first board it met; two at once are a question to the user"""
+    with Board(speed="real") as board, Board(speed="real", uid="010203040506070809101112") as other, \
+            tempfile.TemporaryDirectory(prefix="quadlane-watch-") as name:
+        runtime = pathlib.Path(name)
+        environment = {**os.environ, "QUADLANE_RUNTIME_DIR": name}
+        (runtime / "a.sock").symlink_to(board.usb_path)
+        with Watch(None, BLINK, environment=environment) as watch:
+            watch.wait_says("started")
+            (runtime / "b.sock").symlink_to(other.usb_path)
+            time.sleep(1)
+            board.control("reset")
+            watch.wait_says("started", 2)
+            check_equal(other.statistics()["nor.bytes_programmed"], 0, "bytes written into the other board")
+            watch.end()
+        board.control("button down")
+        board.control("reset")
+        check_tool(board.tool("info"))  # now both are in their bootloaders
+        with Watch(None, BLINK, environment=environment) as watch:
+            check_equal(watch.process.wait(20), 41, "exit code with two boards")
+            check("--serial" in watch.output(), watch.output())
+
+
+def test_raw_binary():
+    """a raw binary with its address; --no-boot writes each change at once, since the board stays in its bootloader"""
+    with Board(speed="real") as board, tempfile.TemporaryDirectory(prefix="quadlane-watch-") as name:
+        path = pathlib.Path(name) / "data.bin"
+        path.write_bytes(b"one" * 1000)
+        with Watch(board, path, "--data", "--no-boot") as watch:
+            watch.wait_says("verified")
+            path.write_bytes(b"two" * 1000)
+            watch.wait_says("verified", 2)
+            time.sleep(1.5)
+            check_equal(watch.output().count("verified"), 2, "a board that stays is written once for each change")
+            watch.end()
+        check_tool(board.tool("verify", path))
+        with Watch(board, "0x90300000", path, "--data") as watch:
+            watch.wait_says("at 0x90300000")
+            watch.end()
+        check_tool(board.tool("verify", "0x90300000", path))
+
+
+def test_foreign_port():
+    """a serial port that is no bootloader's, though it was named, gets not a byte"""
+    leader, follower = pty.openpty()
+    with Watch(None, FAST, "--port", os.ttyname(follower)) as watch:
+        watch.wait_says("waiting for the board")
+        check(not select.select([leader], [], [], 1.5)[0], "something was written to the port")
+        watch.end()
+    os.close(leader)
+    os.close(follower)
 
 
 def test_refused():

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """make demo-debug: a whole debugging session on the virtual board, without a button and without a person.
 
-Stock OpenOCD behind the board's ST-LINK, `quadlane gdb-server` in front of it, stock GDB in front of that;
+Stock OpenOCD behind the board's ST-LINK, `quadlane gdb-server` in front of it, as debug/debugger_wrapper.sh starts
+them for an IDE, stock GDB in front of that;
 the program is `console`, more than 1 MiB in the external chip, first as built, then with one line changed.
 Prints what GDB and the server say and how long `load` to `main` takes, in wall time and in the
 board's own; ends with 0 if everything was as it should be and the figures are within their limits.
@@ -37,6 +38,18 @@ while time.perf_counter() - begin < 0.4:
 print("RATE", size / (time.perf_counter() - begin) / 1048576)
 end
 """
+
+
+class Wrapper(GdbServer):
+    """debug/debugger_wrapper.sh in front of the board's ST-LINK."""
+
+    def __init__(self, board):
+        super().__init__(board, TRANSPORT)
+        port = 44000 + os.getpid() % 900
+        os.environ["QUADLANE_STLINK"] = board.ports["stlink"]
+        self.command = [str(ROOT / "debug/debugger_wrapper.sh"), "-if", "swd", "-device", "STM32H750VB", "-port",
+                        str(port), "-telnetport", str(port + 1), "--board", "h750_w25q128", "--adapter", "virtual",
+                        "--openocd", "--usb", f"unix:{board.usb_path}"]
 
 
 def edit_s():
@@ -113,8 +126,9 @@ def main():
         check_tool(process)
         print(process.stdout)
         changed = bench.rebuild_console(pathlib.Path(folder))
-        with GdbServer(board, TRANSPORT) as server:
-            print("quadlane gdb-server -- openocd ... , and GDB in front of it:", flush=True)
+        with Wrapper(board) as server:
+            print("debug/debugger_wrapper.sh (quadlane gdb-server -- openocd ...), and GDB in front of it:",
+                  flush=True)
             text, figures = debug(board, server, changed)
             check_session(text)
             board.wait_uart("CPU at 123 MHz")

@@ -22,7 +22,7 @@ import xml.etree.ElementTree
 
 from gdb_server import blank_board
 from machine_interface import MachineInterface
-from probes import FAST, ROOT, check, check_equal, wait_for
+from probes import BLINK, FAST, ROOT, check, check_equal, wait_for
 from harness import TOOL, check_tool, run_tests
 
 BOARD = "h750_w25q128"
@@ -203,9 +203,11 @@ def test_eclipse_jlink():
                     MachineInterface(*ECLIPSE_GDB) as gdb:
                 seconds = eclipse_session(gdb, launch[JLINK + "gdbServerGdbPortNumber"], jlink_first_reset(),
                                           JLINK_START)
+                ends = board.uart().count("fast: done")
                 gdb.send("-gdb-exit")
                 gdb.process.wait(10)
                 check_equal(server.wait_gone(), 0, "exit code of the wrapper (-singlerun)")
+            wait_for(lambda: board.uart().count("fast: done") > ends, 10, "the program, which goes on")
             check(seconds < 20, f"{seconds:.1f} s from load to main")
             print(f"# {seconds:.2f} s from load to main")
             check("violation" not in board.output(), "rules of the hardware were broken")
@@ -221,10 +223,12 @@ def test_eclipse_openocd():
             server.wait_says("Started by GNU MCU Eclipse")
             with MachineInterface(*ECLIPSE_GDB) as gdb:
                 eclipse_session(gdb, launch[OPENOCD + "gdbServerGdbPortNumber"], OPENOCD_FIRST_RESET, OPENOCD_START)
+                ends = board.uart().count("fast: done")
                 gdb.send("-gdb-exit")
                 gdb.process.wait(10)
             server.process.send_signal(signal.SIGTERM)
             server.wait_gone()
+            wait_for(lambda: board.uart().count("fast: done") > ends, 10, "the program, which goes on")
             check("violation" not in board.output(), "rules of the hardware were broken")
 
 
@@ -241,7 +245,8 @@ def test_eclipse_terminate():
                     gdb.ask_all(jlink_first_reset())
                     gdb.ask(f"symbol-file {FAST}")
                     gdb.ask(f"load {FAST} ")
-                    gdb.ask_all(["monitor clrbp", "monitor reset ", "monitor halt", "monitor regs", "flushreg"])
+                    gdb.ask_all(["monitor clrbp", "monitor reset 2", "monitor halt", "monitor regs", "flushreg"])
+                    check('<Reset_Handler' in gdb.ask("-data-evaluate-expression $pc"), "where a reset ends")
                     gdb.ask("continue")
                     time.sleep(0.3)
                     if end == "terminate":
@@ -252,6 +257,32 @@ def test_eclipse_terminate():
                     else:
                         server.process.send_signal(signal.SIGKILL)
                     server.wait_gone()
+
+
+def test_attach():
+    """Eclipse's "connect to running": nothing is reset or loaded, the program goes on where it was"""
+    with bench() as board:
+        make_files(board, "eclipse")
+        check_tool(board.tool("flash", BLINK))  # it blinks for ever
+        board.wait_uart("blink")
+        launch = read_launch(board.project / "fast-jlink.launch")
+        command = [{"-vd": "-noreset", "-ir": "-noir"}.get(word, word) for word in jlink_command(launch)]
+        began = board.statistics()["reset_ns"]
+        with Server(board, command) as server:
+            server.wait_says("Waiting for GDB connection")
+            with MachineInterface(*ECLIPSE_GDB) as gdb:
+                gdb.ask_all(ECLIPSE_FIRST)
+                gdb.ask(f"-target-select remote localhost:{launch[JLINK + 'gdbServerGdbPortNumber']}")
+                gdb.ask_all(["monitor speed 1000", "monitor speed auto", "monitor flash breakpoints 1",
+                             "monitor semihosting enable", f"symbol-file {BLINK}", "tbreak main", "monitor regs",
+                             "flushreg"])
+                where = int(re.search(r"0x([0-9a-f]+)", gdb.ask("-data-evaluate-expression $pc")).group(1), 16)
+                check(where >> 20 == 0x901, f"the program counter is {where:#x}")
+                gdb.send("-gdb-exit")
+                gdb.process.wait(10)
+            check_equal(server.wait_gone(), 0, "exit code of the wrapper")
+        check_equal(board.statistics()["reset_ns"], began, "time of the last reset")
+        check("over USB" not in server.output(), "nothing is loaded")
 
 
 def test_with_a_watcher():
@@ -462,6 +493,7 @@ def test_wrapper_codes():
                 ([*own, "-endian", "big"], {}, 251, "little"),
                 ([*own, "-select", "ip=10.0.0.1"], {}, 251, "USB"),
                 (["--board", "no_such"], {}, 251, "no_such"),
+                (["-port", free_port()], {}, 251, BOARD),  # which one?
                 (["--board", BOARD, "--adapter", "no_such"], {}, 251, "no_such")]:
             found, text = wrapper(board, *arguments, environment=environment)
             check_equal(found, code, f"{arguments}: {text}")
@@ -518,7 +550,7 @@ def test_wrapper_persists():
         log = board.folder / "a log.txt"
         port = free_port()
         command = [WRAPPER, "-port", port, "-telnetport", free_port(), "-log", log, "-select", "usb", "-speed",
-                   "auto", "-localhostonly", "0", "-rtos", "GDBServer/RTOSPlugin_FreeRTOS.so", "--adapter", "virtual"]
+                   "auto", "-localhostonly", "0", "-rtos", "GDBServer/RTOSPlugin_FreeRTOS.so", "--adapter", "virtual", "--board", BOARD]
         with Server(board, command) as server:
             server.wait_says("Waiting for GDB connection")
             for _ in range(2):

@@ -55,6 +55,8 @@ class World:
     @classmethod
     def files(cls):
         return {harness.CONSOLE: "data/console.elf", harness.BLINK: "data/blink.elf",
+                harness.BLINK.with_suffix(".bin"): "data/blink.bin",
+                harness.CONSOLE.with_suffix(".bin"): "data/console.bin",
                 cls.data: "data/data.bin", ROOT / "host/70-quadlane.rules": "etc/udev/rules.d/70-quadlane.rules", ROOT / "build/tests/linux/line_manners": "usr/bin/line_manners"}
 
 
@@ -111,7 +113,7 @@ def test_port():
 def test_lsusb():
     """lsusb -v reads every descriptor, and finds in them what SPEC.md says"""
     text = World.guest.check("lsusb -v -d 1209:0001")
-    for pattern in (r"bcdUSB +2\.00", r"idVendor +0x1209", r"idProduct +0x0001", r"bcdDevice +0\.10",
+    for pattern in (r"bcdUSB +2\.10", r"idVendor +0x1209", r"idProduct +0x0001", r"bcdDevice +0\.10",
                     r"iManufacturer +1 quadlane\n", r"iProduct +2 quadlane bootloader \(h750_w25q128\)\n",
                     rf"iSerial +3 {SERIAL}\n", r"bMaxPacketSize0 +64", r"bNumInterfaces +\d",
                     r"bFunctionClass +2 ", r"CDC Union:\s+bMasterInterface +0\s+bSlaveInterface +1",
@@ -161,16 +163,22 @@ def test_flash_verify_read():
     World.guest.check("cmp /tmp/back.bin /data/data.bin && rm /tmp/back.bin")
 
 
-def test_boot():
-    """the program starts, the device leaves; after a reset it comes back and the tool catches the bootloader"""
-    tool("flash", "/data/blink.elf")
+def check_boots():
+    """The device leaves, the program speaks, and after a reset the board knows it as startable."""
     World.guest.check("for i in $(seq 250); do [ -e /dev/ttyACM0 ] || exit 0; usleep 20000; done; exit 1")
+    World.board.wait_uart("blink: running", 10)
     World.guest.start("quadlane info --json --wait 20 2>/tmp/said")
     time.sleep(0.5)
     World.board.control("reset")
     status, text = World.guest.finish()
     check_equal(status, 0, f"info behind a reset said {text}")
     check_equal(json.loads(text)["program"]["can_start"], True, "the program")
+
+
+def test_boot():
+    """the program starts, the device leaves; after a reset it comes back and the tool catches the bootloader"""
+    tool("flash", "/data/blink.elf")
+    check_boots()
     tool("erase", "0x90100000", "64K")
     tool("reset", "--bootloader")
     port_there()
@@ -193,6 +201,59 @@ def finished(before):
     written = World.board.statistics()["nor.bytes_programmed"] - before
     check(written < DATA_SIZE + 150_000, f"{written} bytes were programmed: it began anew")
     return json.loads(text)
+
+
+def test_dfu_util():
+    """dfu-util: list, download, upload, compare"""
+    listed = World.guest.check("dfu-util -l -d 1209:0001")
+    check(f'serial="{SERIAL}"' in listed and "@External Flash /0x90100000/99*064Kg,99*064Kg,42*064Kg" in listed, listed)
+    said = World.guest.check("dfu-util -d 1209:0001 -a 0 -s 0x90400000 -D /data/data.bin 2>&1 | tail -n 2", 120)
+    check("File downloaded successfully" in said, said)
+    said = World.guest.check(f"dfu-util -d 1209:0001 -a 0 -s 0x90400000:{DATA_SIZE} -U /tmp/up.bin 2>&1 | tail -n 1; "
+                             "cmp /tmp/up.bin /data/data.bin && rm /tmp/up.bin", 120)
+    check("Upload done." in said, said)
+    tool("verify", "0x90400000", "/data/data.bin")
+
+
+def test_dfu_leave():
+    """dfu-util -s 0x90100000:leave writes a program and starts it; it starts after a reset, too"""
+    said = World.board.uart().count("blink: running")
+    World.guest.check("dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /data/blink.bin", 60)
+    wait_for(lambda: World.board.uart().count("blink: running") > said, 10, "the program")
+    check_boots()
+    tool("reset", "--bootloader")
+    port_there()
+
+
+def test_dfu_unplug():
+    """the cable out in the middle of dfu-util: half a program does not start, the same command finishes the work"""
+    World.guest.start("dfu-util -d 1209:0001 -a 0 -s 0x90100000 -D /data/console.bin >/tmp/said 2>&1")
+    before = World.board.statistics()["nor.bytes_programmed"]
+    wait_for(lambda: World.board.statistics()["nor.bytes_programmed"] - before > 300_000, 60, "the middle")
+    World.board.control("usb unplug")
+    status, _ = World.guest.finish(60)
+    check(status != 0, "dfu-util did not notice")
+    World.board.control("usb plug")
+    port_there()
+    check_equal(tool_json("info")["program"]["can_start"], False, "half a program can start")
+    World.guest.check("dfu-util -d 1209:0001 -a 0 -s 0x90100000 -D /data/console.bin >/tmp/said 2>&1", 120)
+    tool("verify", "0x90100000", "/data/console.bin")
+    tool("erase", "0x90100000", "2M", limit_s=120)
+
+
+def test_dfu_pace():
+    """dfu-util takes at most 1.3 times what `quadlane flash --full` takes for 1 MiB, in the board's time"""
+    def measured(command):
+        started = World.board.statistics()["virtual_ns"]
+        World.guest.check(command, 120)
+        return (World.board.statistics()["virtual_ns"] - started) / 1e9
+
+    World.guest.check("head -c 1048576 /data/data.bin >/tmp/one; tail -c 1048576 /data/data.bin >/tmp/two")
+    tool("flash", "--data", "0x90600000", "/tmp/one")
+    ours = measured("quadlane flash --full --data 0x90600000 /tmp/two")
+    theirs = measured("dfu-util -d 1209:0001 -a 0 -s 0x90600000 -D /tmp/one >/tmp/said 2>&1")
+    print(f"# 1 MiB over other data: quadlane {ours:.2f} s, dfu-util {theirs:.2f} s, {theirs / ours:.2f} times")
+    check(theirs / ours <= 1.3, f"{theirs / ours:.2f} times")
 
 
 def test_unplug():

@@ -66,7 +66,7 @@ static void blank_and_misaligned(void **state)
 
 static struct boot_facts good(void)
 {
-    return (struct boot_facts){.chip_usable = true};
+    return (struct boot_facts){.chip_usable = true, .window_ms = 1};
 }
 
 static void expect_decision(struct boot_facts facts, enum boot_action action,
@@ -110,12 +110,57 @@ static void each_reason_to_stay(void **state)
     expect_decision(facts, BOOT_STAY, 8);
 }
 
+static void what_resets_left_behind(void **state)
+{
+    (void)state;
+    struct boot_facts facts = good();
+    facts.unconfirmed = true;
+    expect_decision(facts, BOOT_STAY, 10);
+    facts.program.status = QL_STATUS_CHANGED; // comes before
+    expect_decision(facts, BOOT_STAY, 8);
+    // Reset pressed twice: only with USB power, and then it comes before all but a request.
+    facts.reset_twice = true;
+    facts.button_held = true;
+    facts.usb_power = true;
+    assert_int_equal(boot_decide(&facts).reason, 9);
+    facts.usb_power = false;
+    assert_int_equal(boot_decide(&facts).reason, 3);
+    facts.usb_power = true;
+    facts.stay_requested = true;
+    assert_int_equal(boot_decide(&facts).reason, 4);
+    facts = good();
+    facts.reset_twice = true;
+    assert_int_equal(boot_decide(&facts).action, BOOT_START);
+}
+
+static void no_window_if_it_is_0(void **state)
+{
+    (void)state;
+    struct boot_facts facts = good();
+    facts.usb_power = true;
+    facts.window_ms = 0;
+    assert_int_equal(boot_decide(&facts).action, BOOT_START);
+    facts.window_ms = 1;
+    assert_int_equal(boot_decide(&facts).action, BOOT_OFFER);
+}
+
+static void the_window_is_as_long_as_set(void **state)
+{
+    (void)state;
+    struct boot_window window;
+    boot_window_open(&window, 1000, 3);
+    assert_int_equal(boot_window_step(&window, 1499, false, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 1499, true, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 1501, true, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 1502, true, 0), BOOT_WINDOW_START);
+}
+
 static void nobody_configures_in_500_ms(void **state)
 {
     (void)state;
     struct boot_window window;
     uint32_t start = UINT32_MAX - 100; // the clock wraps on the way
-    boot_window_open(&window, start);
+    boot_window_open(&window, start, 700);
     assert_int_equal(boot_window_step(&window, start + 499, false, 0), BOOT_WINDOW_OPEN);
     assert_int_equal(boot_window_step(&window, start + 500, false, 0), BOOT_WINDOW_START);
 }
@@ -124,7 +169,7 @@ static void nobody_speaks_in_700_ms(void **state)
 {
     (void)state;
     struct boot_window window;
-    boot_window_open(&window, 1000);
+    boot_window_open(&window, 1000, 700);
     assert_int_equal(boot_window_step(&window, 1400, true, 0), BOOT_WINDOW_OPEN);
     assert_int_equal(boot_window_step(&window, 2099, true, 0), BOOT_WINDOW_OPEN);
     assert_int_equal(boot_window_step(&window, 2100, true, 0), BOOT_WINDOW_START);
@@ -134,9 +179,36 @@ static void the_host_speaks(void **state)
 {
     (void)state;
     struct boot_window window;
-    boot_window_open(&window, 1000);
+    boot_window_open(&window, 1000, 700);
     assert_int_equal(boot_window_step(&window, 1400, true, 0), BOOT_WINDOW_OPEN);
     assert_int_equal(boot_window_step(&window, 1500, true, 1), BOOT_WINDOW_STAY);
+}
+
+static void each_configuration_begins_anew(void **state)
+{
+    (void)state;
+    struct boot_window window;
+    boot_window_open(&window, 1000, 700);
+    assert_int_equal(boot_window_step(&window, 1300, true, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 1900, false, 0), BOOT_WINDOW_OPEN); // bus reset
+    assert_int_equal(boot_window_step(&window, 2399, false, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 2399, true, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 3098, true, 0), BOOT_WINDOW_OPEN);
+    assert_int_equal(boot_window_step(&window, 3099, true, 0), BOOT_WINDOW_START);
+}
+
+static void a_host_that_resets_for_ever(void **state)
+{
+    (void)state;
+    struct boot_window window;
+    uint32_t now_ms = 0;
+    boot_window_open(&window, 0, 700);
+    // First configured, then eight times anew, 400 ms each.
+    while (boot_window_step(&window, now_ms, now_ms / 200 % 2 == 1, 0) == BOOT_WINDOW_OPEN) {
+        now_ms++;
+        assert_true(now_ms < 60000);
+    }
+    assert_in_range(now_ms, 8 * 400, 9 * 400 + 700);
 }
 
 int main(void)
@@ -146,9 +218,14 @@ int main(void)
         cmocka_unit_test(entries_at_the_edges_of_the_program),
         cmocka_unit_test(blank_and_misaligned),
         cmocka_unit_test(each_reason_to_stay),
+        cmocka_unit_test(what_resets_left_behind),
+        cmocka_unit_test(no_window_if_it_is_0),
+        cmocka_unit_test(the_window_is_as_long_as_set),
         cmocka_unit_test(nobody_configures_in_500_ms),
         cmocka_unit_test(nobody_speaks_in_700_ms),
         cmocka_unit_test(the_host_speaks),
+        cmocka_unit_test(each_configuration_begins_anew),
+        cmocka_unit_test(a_host_that_resets_for_ever),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "abi/protocol.h"
 #include "core/boot.h"
 #include "core/dfu.h"
+#include "core/entry.h"
 #include "core/server.h"
 #include "firmware/board.h"
 #include "firmware/chip/hash.h"
@@ -126,12 +127,13 @@ static void inputs_start(void)
     }
 }
 
-static void server_start(void)
+static void server_start(const struct reset_words *words)
 {
     facts = (struct server_facts){
         .board_name = board.name,
         .version = QUADLANE_VERSION,
         .reset_cause = reset_cause(),
+        .attempts = words->attempts,
         .idcode = uid_idcode(),
         .cpu_hz = clock_cpu_hz(),
         .quadspi_hz = qspi_clock_hz(),
@@ -154,10 +156,17 @@ static void server_start(void)
     dfu_init(&dfu, &server, usb_dfu_buffer());
 }
 
+enum start { START_ALONE, START_BY_HOST, START_IN_RAM };
+
 // The board as the program shall find it (SPEC.md section 8), then the program. One in RAM
 // (section 17) needs no chip.
-static _Noreturn void program_start(uint32_t address, bool in_ram)
+static _Noreturn void program_start(uint32_t address, enum start start)
 {
+    const bool in_ram = start == START_IN_RAM;
+    uint32_t attempts;
+    if (!in_ram && server_attempts_next(&server, address, start == START_BY_HOST, &attempts)) {
+        reset_attempts_write(attempts);
+    }
     const bool mapped = nor.state != NOR_ABSENT || !in_ram;
     hash_stop();
     ram_stop(in_ram);
@@ -265,6 +274,8 @@ static unsigned led_flashes(bool panicked)
     case QL_STAY_UNFINISHED:
     case QL_STAY_NOT_SEALED:
         return facts.stay_reason;
+    case QL_STAY_NOT_CONFIRMED:
+        return INDICATOR_NOT_CONFIRMED;
     default:
         return panicked ? INDICATOR_PANIC : 0;
     }
@@ -281,9 +292,29 @@ static bool led_is_lit(bool panicked)
     return indicator_is_lit(time_now_ms(), updating, flashes);
 }
 
+// A second press of reset counts while the window is open (SPEC.md section 16).
+static bool window_is_open;
+
+static void window_open(void)
+{
+    window_is_open = server_settings(&server)->double_reset;
+    if (window_is_open) {
+        reset_window_write(entry_window_word(facts.reset_cause));
+    }
+}
+
+static void window_close(void)
+{
+    if (window_is_open) {
+        reset_window_write(0);
+    }
+    window_is_open = false;
+}
+
 static void act(const struct server_action *action)
 {
     uint32_t since_ms = time_now_ms();
+    window_close(); // the reset to come is no press
     while (!(cdc_has_sent_all() && usb_device_is_quiet()) &&
            time_now_ms() - since_ms < ANSWER_LIMIT_MS) {
         interrupt_wait(interrupt_notes());
@@ -291,9 +322,9 @@ static void act(const struct server_action *action)
     usb_stop();
     switch (action->kind) {
     case SERVER_ACT_BOOT:
-        program_start(action->address, false);
+        program_start(action->address, START_BY_HOST);
     case SERVER_ACT_BOOT_RAM:
-        program_start(action->address, true);
+        program_start(action->address, START_IN_RAM);
     case SERVER_ACT_RESET_STAY:
         reset_into_bootloader();
     default:
@@ -310,8 +341,16 @@ struct offer {
     struct outcome check;
 };
 
+static void offer_begin(struct offer *offer)
+{
+    offer->open = true;
+    window_open();
+    boot_window_open(&offer->window, time_now_ms(), server_settings(&server)->window_ms);
+}
+
 static void offer_end(struct offer *offer, enum ql_stay_reason reason)
 {
+    window_close();
     offer->open = false;
     facts.stay_reason = reason;
 }
@@ -336,14 +375,15 @@ static bool offer_step(struct offer *offer)
         offer_end(offer, QL_STAY_NOT_SEALED);
     } else if (state == BOOT_WINDOW_START) {
         usb_stop();
-        program_start(server_boot_address(&server), false);
+        window_close();
+        program_start(server_boot_address(&server), START_ALONE);
     }
     return offer->open && !offer->check_done;
 }
 
 static _Noreturn void serve(bool offered)
 {
-    struct offer offer = {.open = offered};
+    struct offer offer = {.open = false};
     bool panicked = panic_last().reason != PANIC_NONE;
 
     panic_acknowledge();
@@ -351,7 +391,9 @@ static _Noreturn void serve(bool offered)
         gpio_output(board.led.pin, board.led.active_low);
     }
     usb_start();
-    boot_window_open(&offer.window, time_now_ms());
+    if (offered) {
+        offer_begin(&offer);
+    }
     for (;;) {
         uint32_t notes = interrupt_notes();
         // Without a chance to start a program there is nothing to lose by connecting: a board whose
@@ -382,18 +424,23 @@ int main(void)
     qspi_start(&board.qspi);
     nor_init(&nor, qspi_bus(), (const uint8_t *)QSPI_WINDOW);
     bool chip_usable = nor_start(&nor) == 0;
-    server_start();
+    const struct reset_words words = reset_words_take();
+    server_start(&words);
 
     const struct boot_facts boot_facts = {
-        .stay_requested = reset_stay_request_take(),
+        .stay_requested = words.stay_requested,
+        .reset_twice = server_settings(&server)->double_reset && !reset_has_debugger() &&
+                       entry_is_second_press(words.window, facts.reset_cause),
         .button_held = signal_read(&board.button),
         .chip_usable = chip_usable,
         .usb_power = usb_power(),
+        .window_ms = server_settings(&server)->window_ms,
         .program = server_start_check(&server, server_boot_address(&server), random_word()),
+        .unconfirmed = server_attempts_are_spent(&server),
     };
     struct boot_decision decision = boot_decide(&boot_facts);
     if (decision.action == BOOT_START) {
-        program_start(server_boot_address(&server), false);
+        program_start(server_boot_address(&server), START_ALONE);
     }
     facts.stay_reason = decision.reason;
     serve(decision.action == BOOT_OFFER);

@@ -14,13 +14,11 @@
 #include "modules.h"
 #include "quadlane/bootloader.h"
 #include "quadlane/clock.h"
-#include "quadlane/h750.h"
+#include "quadlane/led.h"
 #include "quadlane/memory.h"
 #include "quadlane/uart.h"
 
 #include "lauxlib.h"
-
-#define LED 3u // PE3, lights when low
 
 int main(void);
 
@@ -58,10 +56,7 @@ static int bootloader(lua_State *lua)
 
 static int led(lua_State *lua)
 {
-    RCC_AHB4ENR |= RCC_AHB4ENR_GPIOEEN;
-    (void)RCC_AHB4ENR;
-    GPIOE_BSRR = lua_toboolean(lua, 1) ? 1u << (LED + 16) : 1u << LED;
-    GPIOE_MODER = (GPIOE_MODER & ~(3u << (2 * LED))) | (1u << (2 * LED));
+    ql_led_set(lua_toboolean(lua, 1));
     return 0;
 }
 

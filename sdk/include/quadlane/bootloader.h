@@ -8,6 +8,12 @@
 // RTC backup register 31 and leaves the backup domain's clock and write access switched on.
 void ql_stay_in_bootloader_after_reset(void);
 
+// The program runs well: its starts are not counted against it any more. A program that promises to
+// confirm (CONFIRM := 1 in its Makefile) calls this once at each start, when it has done what shows
+// that it works; the bootloader stays when too many starts in a row went without. It uses RTC
+// backup register 29 and leaves the backup domain's clock and write access switched on.
+void ql_confirm(void);
+
 // Resets the system. Output still in the console's buffer is lost: ql_uart_flush() first.
 __attribute__((noreturn)) void ql_reset(void);
 

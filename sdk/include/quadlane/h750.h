@@ -73,7 +73,6 @@
 #define RCC_AHB2ENR_SRAM2EN      (1u << 30)
 #define RCC_AHB2ENR_SRAM3EN      (1u << 31)
 #define RCC_AHB4ENR_GPIOBEN      (1u << 1)
-#define RCC_AHB4ENR_GPIOEEN      (1u << 4)
 #define RCC_APB2ENR_USART1EN     (1u << 4)
 #define RCC_APB4ENR_RTCAPBEN     (1u << 16)
 
@@ -94,13 +93,11 @@
 #define FLASH_ACR_LATENCY    (15u << 0)
 #define FLASH_ACR_WRHIGHFREQ (3u << 4)
 
-// GPIO ports B (console) and E (LED).
+// GPIO port B (console).
 #define GPIOB_MODER   QL_REGISTER(0x58020400u)
 #define GPIOB_OSPEEDR QL_REGISTER(0x58020408u)
 #define GPIOB_PUPDR   QL_REGISTER(0x5802040Cu)
 #define GPIOB_AFRH    QL_REGISTER(0x58020424u)
-#define GPIOE_MODER   QL_REGISTER(0x58021000u)
-#define GPIOE_BSRR    QL_REGISTER(0x58021018u)
 
 // USART1: the console.
 #define USART1_CR1   QL_REGISTER(0x40011000u)
@@ -126,6 +123,12 @@
 #define USART_ISR_TC     (1u << 6)
 #define USART_ISR_TXE    (1u << 7)
 
+// IWDG1: the independent watchdog.
+#define IWDG_KR  QL_REGISTER(0x58004800u)
+#define IWDG_PR  QL_REGISTER(0x58004804u)
+#define IWDG_RLR QL_REGISTER(0x58004808u)
+#define IWDG_SR  QL_REGISTER(0x5800480Cu)
+
 // RNG: true random numbers.
 #define RNG_CR QL_REGISTER(0x48021800u)
 #define RNG_SR QL_REGISTER(0x48021804u)
@@ -138,8 +141,12 @@
 #define RNG_SR_CEIS  (1u << 5)
 #define RNG_SR_SEIS  (1u << 6)
 
-// DBGMCU: which silicon this is; AXI: the cure for its oldest revision (ES0392).
+// DBGMCU: which silicon this is, what stands still with the core; AXI: the cure for its oldest
+// revision (ES0392).
 #define DBGMCU_IDCODE    QL_REGISTER(0x5C001000u)
+#define DBGMCU_APB4FZ1   QL_REGISTER(0x5C001054u)
 #define AXI_TARG7_FN_MOD QL_REGISTER(0x51008108u)
+
+#define DBGMCU_APB4FZ1_DBG_WDGLSD1 (1u << 18)
 
 #endif

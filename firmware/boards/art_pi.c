@@ -1,0 +1,25 @@
+// RT-Thread ART-Pi: STM32H750 and a flash chip of 8 MiB on QUADSPI bank 1.
+//
+// Sources for the pins: Zephyr's board ruiside/art_pi and RT-Thread's SDK for it. The chip on SPI1
+// (16 MiB) cannot be mapped and is not used.
+//
+// SPDX-License-Identifier: MIT
+#include "firmware/board.h"
+
+enum { FUNCTION_9 = 9, FUNCTION_10 = 10 }; // the alternate functions of QUADSPI
+
+const struct board board = {
+    .name = "art_pi",
+    .crystal = {.hz = 25000000},
+    .qspi =
+        {
+            .clk = {GPIO_PIN('F', 10), FUNCTION_9},
+            .ncs = {GPIO_PIN('G', 6), FUNCTION_10},
+            .io = {{GPIO_PIN('F', 8), FUNCTION_10},
+                   {GPIO_PIN('F', 9), FUNCTION_10},
+                   {GPIO_PIN('F', 7), FUNCTION_9},
+                   {GPIO_PIN('F', 6), FUNCTION_9}},
+        },
+    .led = {.present = true, .active_low = true, .pin = GPIO_PIN('I', 8)},
+    .button = {.present = true, .pin = GPIO_PIN('H', 4)},
+};

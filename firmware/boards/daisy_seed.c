@@ -1,0 +1,24 @@
+// Electrosmith Daisy Seed: STM32H750 and a flash chip of 8 MiB on QUADSPI bank 1.
+//
+// Sources for the pins: libDaisy (daisy_seed.cpp, qspi.cpp). Its BOOT button is BOOT0, which no
+// program reads.
+//
+// SPDX-License-Identifier: MIT
+#include "firmware/board.h"
+
+enum { FUNCTION_9 = 9, FUNCTION_10 = 10 }; // the alternate functions of QUADSPI
+
+const struct board board = {
+    .name = "daisy_seed",
+    .crystal = {.hz = 16000000},
+    .qspi =
+        {
+            .clk = {GPIO_PIN('F', 10), FUNCTION_9},
+            .ncs = {GPIO_PIN('G', 6), FUNCTION_10},
+            .io = {{GPIO_PIN('F', 8), FUNCTION_10},
+                   {GPIO_PIN('F', 9), FUNCTION_10},
+                   {GPIO_PIN('F', 7), FUNCTION_9},
+                   {GPIO_PIN('F', 6), FUNCTION_9}},
+        },
+    .led = {.present = true, .pin = GPIO_PIN('C', 7)},
+};

@@ -1,0 +1,29 @@
+// SP Racing H7 EXTREME, PX4 edition (NOR flash): STM32H750 and a flash chip of 16 MiB on QUADSPI
+// bank 1.
+//
+// Sources for the pins: the board's target files in Betaflight, ArduPilot and SSBL. The last 512
+// KiB of the chip are the maker's: 64 KiB of settings and the 448 KiB image of its first stage;
+// they stay as they are.
+//
+// SPDX-License-Identifier: MIT
+#include "firmware/board.h"
+
+enum { FUNCTION_9 = 9 }; // the alternate functions of QUADSPI
+
+const struct board board = {
+    .name = "sp_racing_h7_extreme",
+    .crystal = {.hz = 8000000},
+    .qspi =
+        {
+            .clk = {GPIO_PIN('B', 2), FUNCTION_9},
+            .ncs = {GPIO_PIN('B', 10), FUNCTION_9},
+            .io = {{GPIO_PIN('D', 11), FUNCTION_9},
+                   {GPIO_PIN('D', 12), FUNCTION_9},
+                   {GPIO_PIN('E', 2), FUNCTION_9},
+                   {GPIO_PIN('D', 13), FUNCTION_9}},
+        },
+    .led = {.present = true, .active_low = true, .pin = GPIO_PIN('E', 3)},
+    .button = {.present = true, .active_low = true, .pin = GPIO_PIN('E', 4)},
+    .vbus = {.present = true, .pin = GPIO_PIN('A', 9)},
+    .reserved_end = 512 * 1024,
+};

@@ -1,0 +1,25 @@
+// WeAct Studio MiniSTM32H750VBTx (V1.x): STM32H750 and a flash chip of 8 MiB on QUADSPI bank 1.
+//
+// Sources for the pins: WeAct's CubeMX project 11-ExtMem_Boot_USB and TinyUSB's board file (LED:
+// high is lit). No pin sees the USB cable's 5 V; PA9 is free for UART.
+//
+// SPDX-License-Identifier: MIT
+#include "firmware/board.h"
+
+enum { FUNCTION_9 = 9, FUNCTION_10 = 10 }; // the alternate functions of QUADSPI
+
+const struct board board = {
+    .name = "weact_ministm32h750",
+    .crystal = {.hz = 25000000},
+    .qspi =
+        {
+            .clk = {GPIO_PIN('B', 2), FUNCTION_9},
+            .ncs = {GPIO_PIN('B', 6), FUNCTION_10},
+            .io = {{GPIO_PIN('D', 11), FUNCTION_9},
+                   {GPIO_PIN('D', 12), FUNCTION_9},
+                   {GPIO_PIN('E', 2), FUNCTION_9},
+                   {GPIO_PIN('D', 13), FUNCTION_9}},
+        },
+    .led = {.present = true, .pin = GPIO_PIN('E', 3)},
+    .button = {.present = true, .pin = GPIO_PIN('C', 13)},
+};

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Every board there is: its image on its virtual twin flashes, compares, starts by itself, stays for its button. TAP.
+
+A board's struct and its twin are written apart; a pin that differs stops the twin at the first transaction. The boards'
+pages in docs/boards must say what the twin is.
+
+SPDX-License-Identifier: MIT
+"""
+import random
+import re
+import subprocess
+
+import harness
+from harness import GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests
+
+BASE = 0x90000000
+ASLEEP = GUESTS / "asleep.elf"
+SAID = "good night"
+FIRMWARE = ROOT / "build/firmware"
+BOARDS = sorted(path.stem for path in (ROOT / "firmware/boards").glob("*.c"))
+PAGES = ROOT / "docs/boards"
+
+
+def twins():
+    """Name and text of each virtual board."""
+    said = subprocess.run([harness.BOARD, "--list-boards"], capture_output=True, text=True, check=True, timeout=10)
+    return dict(line.split(": ", 1) for line in said.stdout.splitlines())
+
+
+def image(name):
+    return FIRMWARE / f"{name}-flash.bin"
+
+
+def flash_and_restart(name):
+    with Board("--board", name, bootloader=image(name)) as board:
+        found = json_of(board.tool("info", "--json"))
+        check_equal(found["board"]["name"], name, "the name that the bootloader tells")
+        check_tool(board.tool("flash", "--no-boot", ASLEEP))
+        check_tool(board.tool("verify", ASLEEP))
+        # Old data with one sector changed, up to the end of what programs may use.
+        end = found["chip"]["program_end"]
+        data = bytearray(random.Random(name).randbytes(40_000))
+        file = board.folder / "data.bin"
+        address = end - 40_960
+        for change in range(2):
+            data[12_345] ^= change
+            file.write_bytes(data)
+            check_tool(board.tool("flash", "--data", f"{address:#x}", file))
+        board.control("usb unplug")
+        board.control("power-cycle")
+        board.wait_uart(SAID, 20)
+
+
+def button(name):
+    with Board("--board", name, "--load", ASLEEP, bootloader=image(name), speed="real") as board:
+        if board.control("button down").startswith("error: this board has no button"):
+            return
+        board.control("reset")
+        check_equal(json_of(board.tool("info", "--json"))["stay_reason"], 3, "stay reason")
+
+
+def reserved_end(name):
+    """What the board reserves at the chip's end cannot be written."""
+    with Board("--board", name, bootloader=image(name)) as board:
+        found = json_of(board.tool("info", "--json"))
+        if found["chip"]["program_end"] == BASE + found["chip"]["size"]:
+            return
+        file = board.folder / "data.bin"
+        file.write_bytes(b"x" * 100)
+        check_tool(board.tool("flash", "--data", f"{found['chip']['program_end']:#x}", file), 31)
+
+
+def test_twins():
+    """each board has its virtual twin"""
+    check(not set(BOARDS) - set(twins()), f"without a twin: {set(BOARDS) - set(twins())}")
+
+
+def test_pages():
+    """each board has its page, which names the crystal and the chip as the twin has them, and its pins"""
+    for name in BOARDS:
+        page = (PAGES / f"{name}.md").read_text()
+        text = twins()[name]
+        crystal = re.search(r"\d+ MHz crystal", text)[0]
+        chip = re.search(r"(?:\d x )?[A-Z]+\d+[A-Z]+\d+[A-Z-]*", text[text.index("crystal"):])[0]
+        for words in (crystal, chip):
+            check(words in page, f"docs/boards/{name}.md does not say {words!r}")
+        source = (ROOT / f"sim/boards/{name}.c").read_text()
+        for port, number in re.findall(r"{'([A-K])', (\d+)}", source):
+            check(f"P{port}{number}" in page, f"docs/boards/{name}.md does not say P{port}{number}")
+    listed = (PAGES / "README.md").read_text()
+    for name in BOARDS:
+        check(f"({name}.md)" in listed, f"docs/boards/README.md does not list {name}")
+
+
+def test_openocd_files():
+    """each board has its OpenOCD file and its file for the SDK"""
+    for name in BOARDS:
+        for path in (f"debug/openocd/{name}.cfg", f"sdk/boards/{name}.mk"):
+            check((ROOT / path).exists(), f"{path} is missing")
+
+
+def of_each_board():
+    """A test for each board and subject, so that a failure names it."""
+    tests = {}
+    for subject, text in ((flash_and_restart, "flashes, compares, starts by itself after power-on"),
+                          (button, "stays for its button"),
+                          (reserved_end, "keeps what it reserves")):
+        for name in BOARDS:
+            def test(subject=subject, name=name):
+                subject(name)
+            test.__doc__ = f"{name} {text}"
+            tests[f"test_{subject.__name__}_{name}"] = test
+    return tests
+
+
+if __name__ == "__main__":
+    run_tests({**globals(), **of_each_board()})
