@@ -87,8 +87,8 @@ void dfu_fail_with(struct dfu *dfu, struct outcome outcome)
 
 void dfu_refuse(struct dfu *dfu)
 {
-    // On its way out the board takes nothing more, and nothing stops it.
-    if (dfu->work != DFU_WORK_LEFT)
+    // On its way out the board takes nothing more, and nothing stops it. An error tells its cause.
+    if (dfu->work != DFU_WORK_LEFT && dfu->state != DFU_STATE_ERROR)
         dfu_fail(dfu, DFU_STATUS_STALLEDPKT, "");
 }
 

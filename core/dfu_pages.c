@@ -5,7 +5,7 @@
 #include "core/dfu_parts.h"
 
 enum {
-    PAGE_MAX = 65536, // unless there were too many
+    PAGE_MAX = 131072, // unless there were too many; two chips as one erase 2 * 64 KiB
     KIB = 1024,
     MIB = 1024 * 1024,
 };
@@ -105,7 +105,7 @@ void dfu_layout(const struct dfu *dfu, char text[DFU_LAYOUT_SIZE])
     char *at = text_put(text, "@External Flash /0x90100000/");
     uint32_t left = dfu->page_count;
     if (left + dfu->tail_count == 0)
-        at = segment_put(at, 0, PAGE_MAX);
+        at = segment_put(at, 0, PAGE_MAX / 2);
     while (left > 0) {
         uint32_t count = left < DFU_SEGMENT_PAGES_MAX ? left : DFU_SEGMENT_PAGES_MAX;
         left -= count;

@@ -58,6 +58,8 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_WATCHED, "watched", "another --watch waits for this board already"},
     {QL_BOARD_UNKNOWN, "board-unknown", "there is no such board"},
     {QL_SUPPORT_MISSING, "support-missing", "the debuggers' files are not where they should be"},
+    {QL_DFU_PLAIN, "dfu-plain", "a .dfu file that names no addresses"},
+    {QL_DFU_FOREIGN, "dfu-foreign", "a .dfu file for another device"},
     {QL_INTERRUPTED, "interrupted", "interrupted (Ctrl-C) or declined"},
     {QL_OK, NULL, NULL},
 };

@@ -73,6 +73,9 @@ enum ql_code {
     QL_BOARD_UNKNOWN = 81,
     QL_SUPPORT_MISSING = 82,
 
+    QL_DFU_PLAIN = 85,
+    QL_DFU_FOREIGN = 86,
+
     QL_INTERRUPTED = 130,
 };
 

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/image.h"
 
+#include "host/dfu_file.h"
 #include "host/file.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 const char *ql_format_name(enum ql_format format)
 {
-    static const char *const names[] = {"BIN", "ELF", "HEX"};
+    static const char *const names[] = {"BIN", "ELF", "HEX", "DFU"};
     return names[format];
 }
 
@@ -210,17 +211,20 @@ static enum ql_format tell_format(const char *name, const uint8_t *bytes, size_t
     if (has_suffix(name, ".hex") || has_suffix(name, ".ihex") || has_suffix(name, ".ihx") ||
         begins_as_hex(bytes, size))
         return QL_FORMAT_HEX;
+    if (has_suffix(name, ".dfu") || ql_dfu_begins(bytes, size))
+        return QL_FORMAT_DFU;
     return QL_FORMAT_BIN;
 }
 
 static int read_format(struct ql_image *image, const char *name, const uint8_t *bytes, size_t size,
                        const uint32_t *address, struct ql_failure *failure)
 {
+    static const char *const kinds[] = {"", "an ELF", "an Intel HEX", "a DFU"};
     if (address != NULL && image->format != QL_FORMAT_BIN) {
         ql_fail(failure, QL_USAGE,
                 "%s is %s file and carries its own addresses; 0x%08X cannot be "
                 "applied to it",
-                name, image->format == QL_FORMAT_ELF ? "an ELF" : "an Intel HEX", *address);
+                name, kinds[image->format], *address);
         ql_hint(failure, "leave the address away, or make a raw binary (arm-none-eabi-objcopy -O "
                          "binary) and give that");
         return -QL_USAGE;
@@ -230,6 +234,8 @@ static int read_format(struct ql_image *image, const char *name, const uint8_t *
         return ql_elf_read(image, name, bytes, size, failure);
     case QL_FORMAT_HEX:
         return ql_hex_read(image, name, bytes, size, failure);
+    case QL_FORMAT_DFU:
+        return ql_dfu_read(image, name, bytes, size, failure);
     case QL_FORMAT_BIN:
         break;
     }

@@ -1,4 +1,5 @@
-// A file turned into runs of bytes at addresses of the chip: raw binary, 32-bit ARM ELF, Intel HEX.
+// A file turned into runs of bytes at addresses of the chip: raw binary, 32-bit ARM ELF, Intel HEX,
+// DfuSe.
 //
 // SPDX-License-Identifier: MIT
 #ifndef HOST_IMAGE_H
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum ql_format { QL_FORMAT_BIN, QL_FORMAT_ELF, QL_FORMAT_HEX };
+enum ql_format { QL_FORMAT_BIN, QL_FORMAT_ELF, QL_FORMAT_HEX, QL_FORMAT_DFU };
 
 struct ql_extent {
     uint32_t address;

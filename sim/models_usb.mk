@@ -3,7 +3,7 @@
 SIM_OTG_OBJECTS   := $(addprefix sim/,$(addsuffix .o,h750_otg h750_otg_registers h750_otg_endpoint \
 	h750_otg_wire))
 SIM_USB_OBJECTS   := $(addprefix sim/,$(addsuffix .o,usb_host usb_host_wire usb_host_enumerate \
-	usb_host_descriptors usb_host_acm usb_host_remote))
+	usb_host_descriptors usb_host_acm usb_host_control usb_host_remote))
 SIM_CABLE_OBJECTS := $(addprefix sim/,$(addsuffix .o,usb_cable usb_cable_path usb_cable_pty \
 	usb_cable_lockstep usb_cable_redir usb_cable_usbip))
 

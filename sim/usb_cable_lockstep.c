@@ -15,6 +15,8 @@
 #define HEADER_SIZE 8u
 #define ANSWER_SIZE 16u
 #define WAITING_MAX (1024u * 1024u)
+#define SETUP_SIZE  8u
+#define CONTROL_MAX 8192u
 
 static void lockstep_process(struct usb_cable *cable);
 
@@ -39,6 +41,7 @@ void lockstep_drop(struct usb_cable *cable)
 {
     stand_still(cable);
     cable->run_pending = false;
+    cable->control_pending = false;
     cable->closing = false;
     cable->out_waiting.count = 0;
     cable->in_waiting.count = 0;
@@ -88,6 +91,51 @@ static void answer(struct usb_cable *cable)
         return;
     }
     watch_peer(cable);
+}
+
+// Of a control transfer: the device's bytes, not those of the serial port.
+static void control_answer(struct usb_cable *cable, enum usb_transfer_result result,
+                           const uint8_t *data, size_t length)
+{
+    uint8_t head[ANSWER_SIZE] = {0};
+
+    stand_still(cable);
+    cable->control_pending = false;
+    cable->link_told = usb_host_configured(cable->host);
+    head[0] = cable->link_told ? 1 : 0;
+    head[1] = (uint8_t)result;
+    for (unsigned i = 0; i < 4; i++) {
+        head[4 + i] = (uint8_t)(length >> (8 * i));
+    }
+    write_u64(head + 8, machine_now_ns(cable->machine));
+    cable_append(&cable->to_peer, head, sizeof(head));
+    cable_append(&cable->to_peer, data, length);
+    if (!cable_feed_peer(cable)) {
+        lockstep_drop(cable);
+        return;
+    }
+    watch_peer(cable);
+}
+
+static void control_done(void *context, enum usb_transfer_result result, const uint8_t *data,
+                         size_t length)
+{
+    struct usb_cable *cable = context;
+
+    if (cable->control_pending) { // else its peer has gone
+        control_answer(cable, result, data, length);
+        lockstep_process(cable);
+    }
+}
+
+static void control(struct usb_cable *cable, const uint8_t *setup, size_t length)
+{
+    cable->control_pending = true;
+    if (!usb_host_control(cable->host, setup, setup + SETUP_SIZE, length, control_done, cable)) {
+        control_answer(cable, USB_TRANSFER_NO_ANSWER, NULL, 0);
+        return;
+    }
+    machine_set_limit(cable->machine, TIME_NEVER, NULL, NULL);
 }
 
 static bool something_to_tell(const struct usb_cable *cable)
@@ -146,6 +194,10 @@ static const char *message_fault(const struct usb_cable *cable, const uint8_t *h
                                                                : NULL;
     case 'R':
         return length != 8 ? "the length of R is not 8" : NULL;
+    case 'X':
+        return length < SETUP_SIZE || length > SETUP_SIZE + CONTROL_MAX
+                   ? "the length of X is not 8 to 8200"
+                   : NULL;
     case 'O':
     case 'C':
         return length != 0 ? "O and C have no bytes" : NULL;
@@ -166,6 +218,9 @@ static void execute(struct usb_cable *cable, const uint8_t *message)
     case 'R':
         run(cable, read_u32(data) | (uint64_t)read_u32(data + 4) << 32);
         break;
+    case 'X':
+        control(cable, data, length - SETUP_SIZE);
+        break;
     case 'O':
         cable->closing = false;
         usb_host_open(cable->host, true);
@@ -184,7 +239,8 @@ static void lockstep_process(struct usb_cable *cable)
 {
     struct cable_bytes *bytes = &cable->from_peer;
 
-    while (cable->peer >= 0 && !cable->run_pending && bytes->count >= HEADER_SIZE) {
+    while (cable->peer >= 0 && !cable->run_pending && !cable->control_pending &&
+           bytes->count >= HEADER_SIZE) {
         const char *fault = message_fault(cable, bytes->data);
         size_t size = HEADER_SIZE + (size_t)read_u32(bytes->data + 4);
 
@@ -230,6 +286,7 @@ static void lockstep_ready(void *context, int fd, short revents)
 void lockstep_accept(struct usb_cable *cable, int fd)
 {
     cable->run_pending = false;
+    cable->control_pending = false;
     cable->link_told = usb_host_configured(cable->host);
     cable->in_waiting.count = 0;
     cable->out_waiting.count = 0;

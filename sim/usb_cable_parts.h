@@ -70,6 +70,7 @@ struct usb_cable {
 
     // lockstep
     bool run_pending;               // an answer is owed
+    bool control_pending;           // the same, for a control transfer
     bool closing;                   // once the waiting OUT bytes are gone
     bool link_told;                 // link state in the last answer
     struct cable_bytes out_waiting; // OUT bytes for which the host's queue had no room

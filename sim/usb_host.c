@@ -55,6 +55,7 @@ static void disconnect(struct usb_host *host)
     host->suspended = false;
     host->asleep = false;
     acm_gone(host);
+    program_gone(host);
     remote_gone(host);
 }
 

@@ -62,6 +62,20 @@ size_t usb_host_send(struct usb_host *host, const uint8_t *data, size_t length);
 bool usb_host_configured(const struct usb_host *host);
 bool usb_host_idle(const struct usb_host *host); // OUT queue empty
 
+// A control transfer of a program, beside the drivers' own; one at a time, while the device is
+// configured. `done` gets what came from the device.
+enum usb_transfer_result {
+    USB_TRANSFER_DONE,
+    USB_TRANSFER_STALL,
+    USB_TRANSFER_NO_ANSWER, // or the device went away
+    USB_TRANSFER_TIMEOUT,   // 5 s, as programs usually have it
+};
+bool usb_host_control(struct usb_host *host, const uint8_t setup[8], const uint8_t *data,
+                      size_t length,
+                      void (*done)(void *context, enum usb_transfer_result result,
+                                   const uint8_t *data, size_t length),
+                      void *context);
+
 // What the device said of itself; NULL while none is enumerated.
 struct usb_identity {
     uint16_t vendor, product, release;

@@ -2,8 +2,8 @@
 //
 // usb_host.c: the port (connect, reset, suspend) and its face; usb_host_wire.c: frames and
 // transactions; usb_host_enumerate.c: what Linux asks of a new device; usb_host_descriptors.c: what
-// it accepts; usb_host_acm.c: the CDC-ACM driver; usb_host_remote.c: drivers elsewhere, whose
-// requests come over a cable.
+// it accepts; usb_host_acm.c: the CDC-ACM driver; usb_host_control.c: transfers of programs;
+// usb_host_remote.c: drivers elsewhere, whose requests come over a cable.
 //
 // SPDX-License-Identifier: MIT
 #ifndef SIM_USB_HOST_PARTS_H
@@ -19,6 +19,7 @@
 #define OUT_QUEUE_SIZE    16384u
 #define PACKET_MAX        64u
 #define PIPES_MAX         30u
+#define PROGRAM_DATA_MAX  8192u
 
 enum control_result {
     CONTROL_OK,
@@ -116,6 +117,16 @@ struct acm_function {
     struct data_pipe notify, in, out;
 };
 
+// usb_host_control.c: the transfer of a program.
+struct program_transfer {
+    bool under_way;
+    uint8_t setup[8];
+    uint8_t data[PROGRAM_DATA_MAX];
+    void (*done)(void *context, enum usb_transfer_result result, const uint8_t *data,
+                 size_t length);
+    void *context;
+};
+
 struct urb_queue {
     struct urb *first;
     struct urb **end;
@@ -181,6 +192,7 @@ struct usb_host {
     size_t notification_length;
     struct usb_serial_events events;
 
+    struct program_transfer program;
     struct remote remote;
 
     uint64_t frames, out_bytes, in_bytes, naks, errors, enumerations;
@@ -225,6 +237,8 @@ void describe_pipe(struct data_pipe *pipe, const uint8_t *descriptor);
 // Fills host->acm from a checked configuration.
 void find_acm(struct usb_host *host);
 
+// usb_host_control.c
+void program_gone(struct usb_host *host);
 // usb_host_remote.c
 void remote_init(struct usb_host *host);
 void remote_probe(struct usb_host *host); // the device is configured

@@ -32,6 +32,7 @@ enum cli_option {
     CLI_SET = 1 << 13,
     CLI_DEFAULT = 1 << 14,
     CLI_PROGRAMS = 1 << 16,
+    CLI_DFU = 1 << 18,
     CLI_ADAPTER = 1 << 19,
     CLI_KEYS = 1 << 20,
     CLI_ISSUER = 1 << 21,
@@ -92,7 +93,7 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide;
+    cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 

@@ -24,21 +24,24 @@ from virtual_time import CHIP_SIZE, NS_PER_MS, NS_PER_S, PROGRAM_ADDRESS, PROGRA
 
 OUTPUT = ROOT / "build/bench.json"
 BASELINE = ROOT / "build/tests/bench/stop_and_wait"
+DFU_HOST = ROOT / "tests/board/dfu.py"
 CONSOLE = ROOT / "build/sdk/console/console.elf"
 PROGRAM_SIZE = 1536 * 1024
+DFU_SIZE = 1024 * 1024
 PAGE, SECTOR = 256, 4096
 PAGE_S = 0.0004  # W25Q128JV, typical
 ERASES_S = [(65536, 0.150), (32768, 0.120), (4096, 0.045)]  # by falling size
 CLIENT_POLL_MS = 10
 
 # Key: (largest or smallest value allowed).
-AT_MOST = {"cold_ratio": 1.05, "blank_ratio": 1.08, "unchanged_s": 0.30, "one_sector_s": 0.45}
+AT_MOST = {"cold_ratio": 1.05, "blank_ratio": 1.08, "unchanged_s": 0.30, "one_sector_s": 0.45,
+           "dfu_ratio": 1.3}
 AT_LEAST = {"stop_and_wait_ratio": 10}
 
 
-def make_program(seed):
+def make_program(seed, size=PROGRAM_SIZE):
     """Random data that starts: a vector table, then `b .`, an endless loop."""
-    data = bytearray(random.Random(seed).randbytes(PROGRAM_SIZE))
+    data = bytearray(random.Random(seed).randbytes(size))
     data[0:10] = struct.pack("<IIH", 0x20020000, PROGRAM_ADDRESS + 9, 0xE7FE)
     return bytes(data)
 
@@ -188,6 +191,21 @@ def measure_baseline(bench, used, program, file, cold_s):
         bench.show(key.removesuffix("_s") + "_ratio", seconds / cold_s, "times slower than cold_s")
 
 
+def measure_dfu(bench):
+    """A DFU host that asks and sleeps as dfu-util does, against the tool, which shall write all as well."""
+    used = random.Random("a used chip").randbytes(CHIP_SIZE)
+    program = make_program("dfu", DFU_SIZE)
+    file = bench.folder / "program.bin"
+    file.write_bytes(program)
+    bench.fill_chip(used)
+    full_s, _ = bench.flash(file, program, "--full")
+    bench.show("dfu_full_s", full_s, "1 MiB over other data, flash --full")
+    bench.fill_chip(used)
+    seconds, _ = bench.update(lambda port: [sys.executable, DFU_HOST, port, file], program)
+    bench.show("dfu_s", seconds, "the same by DFU")
+    bench.show("dfu_ratio", seconds / full_s, "")
+
+
 def rebuild_console(folder):
     """The console example after a change of one line in main.c, built by its own Makefile.
 
@@ -264,6 +282,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="quadlane-bench-") as folder:
         bench = Bench(folder)
         measure_updates(bench)
+        measure_dfu(bench)
         measure_edit(bench)
         measure_speed(bench)
     OUTPUT.write_text(json.dumps(bench.values, indent=2) + "\n")

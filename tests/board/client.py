@@ -110,6 +110,13 @@ class Line:
         check(zero == 0, "two bytes of the lockstep answer")
         return self.receive(size)
 
+    def control(self, kind, request, value, index, data=b"", length=0):
+        """A control transfer: ("ok" or what went wrong, the device's bytes)."""
+        self.send(b"X", struct.pack("<BBHHH", kind, request, value, index, length or len(data)) + data)
+        self.link, result, zero, size, self.now_ns = struct.unpack("<BBHIQ", self.receive(16))
+        check(zero == 0, "two bytes of the lockstep answer")
+        return ("ok", "stall", "no answer", "time-out")[result], self.receive(size)
+
     def run_until(self, condition, limit_ms, what):
         end_ns = self.now_ns + limit_ms * 1_000_000
         while not condition():

@@ -252,6 +252,21 @@ def test_refused():
             check_tool(ide(folder, "eclipse", tool=alone), 82, "make install")
 
 
+def test_every_board():
+    """every board that has an OpenOCD file can be named, and stock OpenOCD reads the files that are then named"""
+    boards = sorted(path.stem for path in (ROOT / "debug/openocd").glob("*.cfg"))
+    check(BOARD in boards, boards)
+    for board in boards:
+        with project("plain") as folder:
+            check_tool(ide(folder, "vscode", board=board))
+            entries = json.loads((folder / ".vscode/launch.json").read_text())["configurations"]
+            files = next(entry for entry in entries if entry.get("servertype") == "openocd")["configFiles"]
+            words = [word for path in files for word in ("-f", path)]
+            process = subprocess.run(["openocd", *words, "-c", "shutdown"], capture_output=True, text=True,
+                                     timeout=30, stdin=subprocess.DEVNULL)
+            check("Error" not in process.stderr, f"{board}: {process.stderr}")
+
+
 def test_scripts():
     """shellcheck finds nothing in the wrappers, which are plain POSIX shell"""
     scripts = sorted((ROOT / "debug").glob("*.sh"))

@@ -118,7 +118,10 @@ def test_lsusb():
                     rf"iSerial +3 {SERIAL}\n", r"bMaxPacketSize0 +64", r"bNumInterfaces +\d",
                     r"bFunctionClass +2 ", r"CDC Union:\s+bMasterInterface +0\s+bSlaveInterface +1",
                     r"bEndpointAddress +0x82  EP 2 IN", r"bEndpointAddress +0x01  EP 1 OUT",
-                    r"bEndpointAddress +0x81  EP 1 IN", r"Device Status: +0x0000\s+\(Bus Powered\)"):
+                    r"bEndpointAddress +0x81  EP 1 IN", r"bInterfaceProtocol +2 \n +iInterface +4 @External Flash",
+                    r"Will Detach\s+Manifestation Intolerant\s+Upload Supported\s+Download Supported",
+                    r"wTransferSize +4096 bytes\s+bcdDFUVersion +1\.1a", r"Platform Device Capability:",
+                    r"PlatformCapabilityUUID +\{d8dd60df-4589-4cc7-9cd2-659d9e648a9f\}", r"Device Status: +0x0000\s+\(Bus Powered\)"):
         check(re.search(pattern, text), f"{pattern} is not in:\n{text}")
     check("can't get" not in text and "Warning" not in text, text)
 
@@ -223,6 +226,64 @@ def test_dfu_leave():
     check_boots()
     tool("reset", "--bootloader")
     port_there()
+
+
+def dfu_util(*arguments, limit_s=120, status=0):
+    return World.guest.check(" ".join(["dfu-util -d 1209:0001 -a 0", *arguments]), limit_s, status)
+
+
+def back_in_bootloader():
+    """Out of a program that dfu-util has started, which blinks and says so."""
+    World.board.wait_uart("blink: running", 10)
+    World.board.uart_path.write_text("")
+    World.board.control("button down")
+    World.board.control("reset")
+    port_there()
+    World.board.control("button up")
+
+
+def test_dfu_leave_later():
+    """dfu-util without leave, -U, cmp; then a leave by itself starts the program that was there"""
+    dfu_util("-s 0x90200000 -D /data/data.bin")
+    World.guest.check(f"rm -f /tmp/back.bin; dfu-util -a 0 -s 0x90200000:{DATA_SIZE} -U /tmp/back.bin")
+    World.guest.check("cmp /tmp/back.bin /data/data.bin && rm /tmp/back.bin")
+    dfu_util("-s 0x90100000:leave")
+    back_in_bootloader()
+    tool("verify", "0x90200000", "/data/data.bin")
+
+
+def test_dfu_file():
+    """quadlane pack --dfu, dfu-suffix -c and dfu-util -s :leave -D FILE.dfu"""
+    tool("pack", "--dfu", "/data/blink.elf", "/tmp/blink.dfu")
+    check("0x1209" in World.guest.check("dfu-suffix -c /tmp/blink.dfu"), "dfu-suffix")
+    dfu_util("-s :leave -D /tmp/blink.dfu")
+    back_in_bootloader()
+
+
+def test_dfu_mass_erase():
+    """dfu-util mass-erase:force, and a download behind it; read unprotect is refused"""
+    dfu_util("-s :mass-erase:force", limit_s=180)
+    check_equal(tool_json("info")["program"]["can_start"], False, "the program")
+    check("not" not in tool("read", "0x90200000", "4096", "/tmp/erased.bin", "--quiet"), "read")
+    World.guest.check("tr -d '\\377' </tmp/erased.bin | wc -c | grep -qx 0")
+    check(World.guest.run("dfu-util -d 1209:0001 -a 0 -s :unprotect:force")[0] != 0, "read unprotect was taken")
+    dfu_util("-s 0x90100000:leave -D /data/blink.bin")
+    back_in_bootloader()
+
+
+def test_dfu_refused():
+    """dfu-util with the serial port's update under way, with no program, or outside: it says so and fails"""
+    check(World.guest.run("dfu-util -d 1209:0001 -a 0 -s 0x08000000:leave -D /data/blink.bin")[0] != 0, "0x08000000")
+    tool("erase", "0x90100000", "64K")
+    World.guest.check("head -c 5000 /data/data.bin >/tmp/none.bin")
+    status, text = World.guest.run("dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /tmp/none.bin")
+    check("dfuERROR" in text, text)
+    status, text = World.guest.run("quadlane flash --data 0x90200000 /data/data.bin --full --quiet & sleep 1.5; "
+                                   "dfu-util -d 1209:0001 -a 0 -s 0x90100000:leave -D /data/blink.bin; "
+                                   "status=$?; wait; exit $status")
+    check(status != 0 and "iString" in text, f"ended with {status}:\n{text}")
+    tool("verify", "0x90200000", "/data/data.bin")
+    tool("info")
 
 
 def test_dfu_unplug():
