@@ -32,6 +32,7 @@ enum cli_option {
     CLI_SET = 1 << 13,
     CLI_DEFAULT = 1 << 14,
     CLI_PROGRAMS = 1 << 16,
+    CLI_TOUCH = 1 << 17,
     CLI_DFU = 1 << 18,
     CLI_ADAPTER = 1 << 19,
     CLI_KEYS = 1 << 20,
@@ -46,7 +47,7 @@ enum cli_option {
     CLI_GDB = 1 << 29, // all options of gdb-server
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
-#define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
+#define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
 
 struct cli;
 
@@ -73,6 +74,7 @@ struct cli {
     unsigned options;
     const char *port;
     const char *serial;
+    const char *touch;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
