@@ -200,7 +200,8 @@ static uint32_t piece_length(const struct dfu *dfu, uint32_t address)
 static void write_end(struct dfu *dfu)
 {
     struct dfu_run *run = last_run(dfu);
-    uint32_t first = dfu->write_address / QL_SECTOR_SIZE * QL_SECTOR_SIZE;
+    uint32_t sector = nor_sector_size(dfu->update->nor);
+    uint32_t first = dfu->write_address / sector * sector;
     uint32_t end = dfu->write_address + dfu->write_length;
     if (run->end == 0 || first < run->first)
         run->first = first;
@@ -215,8 +216,9 @@ static void write_run(struct dfu *dfu)
     while (dfu->write_done < dfu->write_length) {
         uint32_t address = dfu->write_address + dfu->write_done;
         uint32_t length = piece_length(dfu, address);
-        uint32_t first = address / QL_SECTOR_SIZE * QL_SECTOR_SIZE;
-        if (!run_ready(dfu, first, first + QL_SECTOR_SIZE))
+        uint32_t sector = nor_sector_size(dfu->update->nor);
+        uint32_t first = address / sector * sector;
+        if (!run_ready(dfu, first, first + sector))
             return;
         uint32_t page = dfu_page_find(dfu, address);
         if (!page_erase_run(dfu) ||

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/nor.h"
 
+#include "abi/protocol.h"
 #include <string.h>
 
 #include "core/error.h"
@@ -599,6 +600,17 @@ const struct nor_erase_type *nor_erase_type_find(const struct nor *nor, uint32_t
             return type;
     }
     return NULL;
+}
+
+uint32_t nor_sector_size(const struct nor *nor)
+{
+    uint32_t smallest = 0;
+    for (unsigned i = 0; i < NOR_ERASE_TYPES; i++) {
+        uint8_t log2 = nor->geometry.erase[i].size_log2;
+        if (log2 != 0 && (smallest == 0 || UINT32_C(1) << log2 < smallest))
+            smallest = UINT32_C(1) << log2;
+    }
+    return smallest > QL_SECTOR_SIZE ? smallest : QL_SECTOR_SIZE;
 }
 
 int nor_erase_start(struct nor *nor, uint32_t address, uint32_t size)

@@ -67,6 +67,10 @@ int nor_unmap(struct nor *nor);
 // The erase type of this size, or NULL.
 const struct nor_erase_type *nor_erase_type_find(const struct nor *nor, uint32_t size);
 
+// What updates and records take for a sector (SPEC.md section 4): 4096 bytes, or the chip's
+// smallest erase size where that is larger.
+uint32_t nor_sector_size(const struct nor *nor);
+
 // Starts to erase `size` bytes, one of the chip's erase sizes, at a multiple of it.
 int nor_erase_start(struct nor *nor, uint32_t address, uint32_t size);
 // Starts to program up to a page; the bytes must not cross the end of a page, and of two chips both

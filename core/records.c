@@ -126,9 +126,20 @@ static void run_apply(struct records *records, enum record_kind kind, const stru
 
 // --- Reading the log ----------------------------------------------------------------------------
 
+// All from the chip's start.
+static uint32_t sector_offset(const struct records *records, unsigned sector)
+{
+    return RECORDS_END - (RECORDS_SECTORS - sector) * records->sector_size;
+}
+
+static uint32_t place_offset(const struct records *records, unsigned place)
+{
+    return sector_offset(records, place / RECORDS_SLOTS) + place % RECORDS_SLOTS * RECORD_SIZE;
+}
+
 static const uint8_t *place_bytes(const struct records *records, unsigned place)
 {
-    return records->nor->mapped + RECORDS_OFFSET + place * RECORD_SIZE;
+    return records->nor->mapped + place_offset(records, place);
 }
 
 // The serial number of what claims to be a record at this place, or RECORD_SERIAL_END. Cheap: the
@@ -266,7 +277,8 @@ static void records_without_base(struct records *records)
         if (serial != RECORD_SERIAL_END && record_find(records, serial))
             newest_note(records, serial);
     }
-    records->blank = !records->used && nor_is_blank(place_bytes(records, 0), RECORDS_SIZE);
+    records->blank = !records->used &&
+                     nor_is_blank(place_bytes(records, 0), RECORDS_SECTORS * records->sector_size);
 }
 
 // Does it do no harm if what stands there reads otherwise tomorrow? A run may be known at one start
@@ -299,8 +311,11 @@ static unsigned free_slot(const struct records *records)
 void records_load(struct records *records)
 {
     records_init(records, records->nor);
-    if (records->nor->state == NOR_ABSENT ||
-        records->nor->geometry.size < RECORDS_OFFSET + RECORDS_SIZE || nor_map(records->nor) != 0)
+    if (records->nor->state == NOR_ABSENT || records->nor->geometry.size < RECORDS_END ||
+        nor_map(records->nor) != 0)
+        return;
+    records->sector_size = nor_sector_size(records->nor);
+    if (records->sector_size > RECORDS_END / RECORDS_SECTORS)
         return;
     records->present = true;
     base_find(records);
@@ -370,7 +385,7 @@ static void page_fill(struct records *records, enum record_kind kind, const stru
 static int page_start(struct records *records, enum records_step step)
 {
     unsigned first = records->generation % RECORDS_SECTORS * RECORDS_SLOTS;
-    records->at = RECORDS_OFFSET + (first + records->slot) * RECORD_SIZE;
+    records->at = place_offset(records, first + records->slot);
     records->erasing = false;
     records->blank = false;
     records->step = step;
@@ -424,10 +439,10 @@ static int sector_start(struct records *records)
     if (records->blank)
         return snapshot_next(records);
     // Even if it looks blank: an erase cut short may have left cells that read otherwise later.
-    records->at = RECORDS_OFFSET + records->generation % RECORDS_SECTORS * QL_SECTOR_SIZE;
+    records->at = sector_offset(records, records->generation % RECORDS_SECTORS);
     records->erasing = true;
     records->step = RECORDS_STEP_ERASE;
-    int error = nor_erase_start(records->nor, records->at, QL_SECTOR_SIZE);
+    int error = nor_erase_start(records->nor, records->at, records->sector_size);
     return error != 0 ? error : WORKING;
 }
 
@@ -436,7 +451,7 @@ static int erase_end(struct records *records)
     int error = nor_map(records->nor);
     if (error != 0)
         return error;
-    bool blank = nor_is_blank(records->nor->mapped + records->at, QL_SECTOR_SIZE);
+    bool blank = nor_is_blank(records->nor->mapped + records->at, records->sector_size);
     return blank ? snapshot_next(records) : sector_start(records);
 }
 

@@ -17,8 +17,7 @@ enum {
     RECORDS_SECTORS = 16,
     RECORDS_SLOTS = 16, // of a sector
     RECORD_SIZE = 256,
-    RECORDS_OFFSET = 0x000F0000, // from the start of the chip
-    RECORDS_SIZE = RECORDS_SECTORS * RECORDS_SLOTS * RECORD_SIZE,
+    RECORDS_END = 0x00100000, // from the start of the chip
 };
 
 // Fields of a record.
@@ -91,14 +90,15 @@ struct records {
     uint32_t settings_written;          // how often, since start
     struct records_last last;
     // Where the log stands.
-    bool present;        // the chip has room for it and could be read
-    bool blank;          // all of it is FF
-    bool based;          // there is a complete snapshot
-    uint32_t base;       // its generation
-    bool used;           // there is any record, or a sector was found bad
-    uint32_t generation; // the newest
-    unsigned slot;       // the next one in the sector of `generation`; RECORDS_SLOTS: none is left
-    unsigned to_burn;    // free slots that may hold a program that was cut short
+    bool present;         // the chip has room for it and could be read
+    uint32_t sector_size; // bytes
+    bool blank;           // all of it is FF
+    bool based;           // there is a complete snapshot
+    uint32_t base;        // its generation
+    bool used;            // there is any record, or a sector was found bad
+    uint32_t generation;  // the newest
+    unsigned slot;        // the next one in the sector of `generation`; RECORDS_SLOTS: none is left
+    unsigned to_burn;     // free slots that may hold a program that was cut short
     // The record being written.
     enum records_step step;
     enum record_kind kind;

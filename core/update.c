@@ -173,7 +173,7 @@ static struct outcome begin_check(const struct update *update, const uint8_t *pa
         return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_ENTRY};
     if (program && owner != 0)
         return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_OWNER};
-    if (address % QL_SECTOR_SIZE != 0)
+    if (address % nor_sector_size(update->nor) != 0)
         return (struct outcome){QL_STATUS_ALIGNMENT, address};
     struct outcome range = update_range_check(update, address, length, true);
     if (range.status == QL_STATUS_OK && program)
@@ -277,7 +277,8 @@ static struct outcome operation_check(const struct update *update, uint8_t kind,
     if (address % alignment != 0)
         return (struct outcome){QL_STATUS_ALIGNMENT, address};
     // All of these are below 2^29 from the chip's start once the address is known to be in the run.
-    uint32_t run = (update->length + QL_SECTOR_SIZE - 1) / QL_SECTOR_SIZE * QL_SECTOR_SIZE;
+    uint32_t sector = nor_sector_size(update->nor);
+    uint32_t run = (update->length + sector - 1) / sector * sector;
     if (address < update->address || address - update->address >= run)
         return (struct outcome){QL_STATUS_OUT_OF_RANGE, address};
     if (size > run - (address - update->address))
@@ -691,7 +692,7 @@ static enum pace keep_step(struct update *update)
             update->step = UPDATE_STEP_KEEP;
             return PACE_ON;
         }
-        update->kept = (struct outcome){start_status(result), QL_MAPPED_BASE + RECORDS_OFFSET};
+        update->kept = (struct outcome){start_status(result), QL_MAPPED_BASE + RECORDS_END - 1};
     } else {
         result = records_poll(update->records);
         update->kept = result < 0 ? record_failure(update->records, result) : outcome_ok;

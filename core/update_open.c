@@ -17,6 +17,11 @@ static uint32_t round_up(uint32_t value, uint32_t step)
     return (value + step - 1) / step * step;
 }
 
+static uint32_t round_down(uint32_t value, uint32_t step)
+{
+    return value / step * step;
+}
+
 bool update_is_others(const struct update *update)
 {
     const struct nor_bus *bus = update->nor->bus;
@@ -66,7 +71,7 @@ static uint32_t widen_limit(const struct update *update, uint32_t end)
 {
     uint32_t limit = update->program_end;
     for (unsigned i = 0; i < update->records->count; i++) {
-        uint32_t first = update->records->runs[i].address / QL_SECTOR_SIZE * QL_SECTOR_SIZE;
+        uint32_t first = round_down(update->records->runs[i].address, nor_sector_size(update->nor));
         if (first >= end && first < limit)
             limit = first;
     }
@@ -80,8 +85,9 @@ static bool is_doubtful(const struct update *update, uint32_t first, uint32_t en
 
 bool update_widen(struct update *update, uint32_t address, uint32_t size)
 {
-    uint32_t first = address / QL_SECTOR_SIZE * QL_SECTOR_SIZE;
-    uint32_t end = round_up(address + size, QL_SECTOR_SIZE);
+    uint32_t sector = nor_sector_size(update->nor);
+    uint32_t first = round_down(address, sector);
+    uint32_t end = round_up(address + size, sector);
     uint32_t old_first = update->address, old_end = update->address + update->length;
     if (!update->open_ended)
         return true;

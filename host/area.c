@@ -13,6 +13,7 @@ struct ql_area ql_area_unknown(void)
     return (struct ql_area){.chip_start = QL_MAPPED_BASE,
                             .chip_end = WINDOW_END,
                             .program_start = QL_PROGRAM_FIRST,
+                            .sector_size = QL_SECTOR_SIZE,
                             .program_end = WINDOW_END};
 }
 
@@ -93,13 +94,14 @@ int ql_area_check_image(const struct ql_area *area, const char *name, const stru
             return result;
         const bool must_align =
             image->format == QL_FORMAT_BIN || (is_program && i == image->program);
-        if (must_align && extent->address % QL_SECTOR_SIZE != 0) {
+        if (must_align && extent->address % area->sector_size != 0) {
             ql_fail(failure, QL_ALIGNMENT,
-                    "%s: the address 0x%08X is not a multiple of 4096 "
-                    "(0x1000), the chip's smallest erasable unit",
-                    name, extent->address);
+                    "%s: the address 0x%08X is not a multiple of %u "
+                    "(0x%X), the chip's smallest erasable unit",
+                    name, extent->address, area->sector_size, area->sector_size);
             ql_hint(failure, "the next lower one is 0x%08X, the next higher one 0x%08X",
-                    extent->address & ~0xFFFU, (extent->address & ~0xFFFU) + QL_SECTOR_SIZE);
+                    extent->address - extent->address % area->sector_size,
+                    extent->address - extent->address % area->sector_size + area->sector_size);
             return -QL_ALIGNMENT;
         }
     }

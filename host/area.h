@@ -17,7 +17,8 @@ struct ql_area {
     uint32_t chip_end;
     uint32_t program_start;
     uint32_t program_end;
-    bool known; // from a board; else the widest that any board could have
+    uint32_t sector_size; // bytes: 4096, or the chip's smallest erase size where that is larger
+    bool known;           // from a board; else the widest that any board could have
 };
 
 // For checks before a board is there.

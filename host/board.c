@@ -75,6 +75,16 @@ static void take_erase_types(struct ql_geometry *geometry, const uint8_t *value,
     }
 }
 
+static uint32_t sector_size(const struct ql_geometry *geometry)
+{
+    uint32_t smallest = 0;
+    for (size_t i = 0; i < geometry->erase_count; i++) {
+        if (smallest == 0 || geometry->erase[i].size < smallest)
+            smallest = geometry->erase[i].size;
+    }
+    return smallest > QL_SECTOR_SIZE ? smallest : QL_SECTOR_SIZE;
+}
+
 // Items whose value is longer than known here may have grown in a later version.
 static const uint8_t smallest_sizes[] = {
     [QL_INFO_JEDEC_ID] = 3,
@@ -254,6 +264,7 @@ bool ql_board_parse_info(struct ql_board *board, const uint8_t *items, size_t si
     if (at != size)
         return false;
     struct ql_area *area = &board->area;
+    area->sector_size = sector_size(&board->geometry);
     if (!ql_board_has(board, QL_INFO_MAPPED_BASE))
         area->chip_start = QL_MAPPED_BASE;
     if (board->chip_size > UINT32_MAX - area->chip_start)
@@ -304,10 +315,10 @@ bool ql_board_is_unfinished(const struct ql_board *board, uint32_t address, uint
     const uint64_t end = (uint64_t)address + length;
     for (size_t i = 0; i < board->run_count; i++) {
         const struct ql_run *run = &board->runs[i];
-        const uint64_t first = run->address & ~(uint64_t)(QL_SECTOR_SIZE - 1);
-        const uint64_t run_end = (uint64_t)run->address + run->length + QL_SECTOR_SIZE - 1;
-        if (run->state == QL_RUN_WRITING && end > first &&
-            address < (run_end & ~(uint64_t)(QL_SECTOR_SIZE - 1)))
+        const uint64_t below = board->area.sector_size - 1;
+        const uint64_t first = run->address & ~below;
+        const uint64_t run_end = (uint64_t)run->address + run->length + below;
+        if (run->state == QL_RUN_WRITING && end > first && address < (run_end & ~below))
             return true;
     }
     return false;

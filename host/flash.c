@@ -22,7 +22,7 @@ int ql_flash_check(const struct ql_area *area, struct ql_image *image,
     if (options->is_program)
         result = ql_vectors_check(options->name, program->address, program->data, program->size,
                                   failure);
-    return result != 0 ? result : ql_image_align(image, failure);
+    return result != 0 ? result : ql_image_align(image, area->sector_size, failure);
 }
 
 static uint32_t sector_count(const struct ql_extent *extent)

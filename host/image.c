@@ -128,14 +128,19 @@ static int join(struct ql_image *image, size_t first, size_t last, struct ql_fai
     return 0;
 }
 
-static int join_neighbours(struct ql_image *image, struct ql_failure *failure)
+// Neighbours with a gap of less than `gap` bytes, and those that share a sector.
+static int join_neighbours(struct ql_image *image, uint32_t gap, uint32_t sector_size,
+                           struct ql_failure *failure)
 {
     for (size_t first = 0; first < image->count; first++) {
         size_t last = first;
-        while (last + 1 < image->count &&
-               image->extents[last + 1].address - extent_end(&image->extents[last]) <
-                   QL_SECTOR_SIZE)
+        while (last + 1 < image->count) {
+            const uint64_t end = extent_end(&image->extents[last]);
+            const uint32_t next = image->extents[last + 1].address;
+            if (next - end >= gap && next / sector_size != (end - 1) / sector_size)
+                break;
             last++;
+        }
         const int result = join(image, first, last, failure);
         if (result != 0)
             return result;
@@ -247,7 +252,7 @@ int ql_image_finish(struct ql_image *image, const char *name, struct ql_failure 
 {
     int result = sort_extents(image, name, failure);
     if (result == 0)
-        result = join_neighbours(image, failure);
+        result = join_neighbours(image, QL_SECTOR_SIZE, QL_SECTOR_SIZE, failure);
     return result == 0 ? find_program(image, failure) : result;
 }
 
@@ -292,20 +297,32 @@ int ql_image_blank(struct ql_image *image, uint32_t address, uint32_t size,
     return result;
 }
 
-int ql_image_align(struct ql_image *image, struct ql_failure *failure)
+static int widen(struct ql_extent *extent, uint32_t sector_size, struct ql_failure *failure)
 {
-    for (size_t i = 0; i < image->count; i++) {
-        struct ql_extent *extent = &image->extents[i];
-        const uint32_t before = extent->address % QL_SECTOR_SIZE;
-        if (before == 0)
-            continue;
-        uint8_t *data = malloc((size_t)extent->size + before);
-        if (data == NULL)
-            return ql_fail_memory(failure);
-        memset(data, 0xFF, before);
-        memcpy(data + before, extent->data, extent->size);
-        free(extent->data);
-        *extent = (struct ql_extent){extent->address - before, extent->size + before, data};
-    }
+    const uint32_t before = extent->address % sector_size;
+    const uint32_t over = (uint32_t)(extent_end(extent) % sector_size);
+    const uint32_t after = sector_size == QL_SECTOR_SIZE || over == 0 ? 0 : sector_size - over;
+    if (before == 0 && after == 0)
+        return 0;
+    uint8_t *data = malloc((size_t)before + extent->size + after);
+    if (data == NULL)
+        return ql_fail_memory(failure);
+    memset(data, 0xFF, before);
+    memcpy(data + before, extent->data, extent->size);
+    memset(data + before + extent->size, 0xFF, after);
+    free(extent->data);
+    *extent = (struct ql_extent){extent->address - before, before + extent->size + after, data};
     return 0;
+}
+
+int ql_image_align(struct ql_image *image, uint32_t sector_size, struct ql_failure *failure)
+{
+    const uint32_t program = image->extents[image->program].address;
+    int result = join_neighbours(image, 0, sector_size, failure);
+    for (size_t i = 0; i < image->count && result == 0; i++) {
+        result = widen(&image->extents[i], sector_size, failure);
+        if (image->extents[i].address <= program)
+            image->program = i;
+    }
+    return result;
 }

@@ -41,8 +41,10 @@ int ql_image_parse(struct ql_image *image, const char *name, const uint8_t *byte
 // One run of `size` bytes FF, for erasing.
 int ql_image_blank(struct ql_image *image, uint32_t address, uint32_t size,
                    struct ql_failure *failure);
-// Widens each extent downwards to the start of its sector, with FF.
-int ql_image_align(struct ql_image *image, struct ql_failure *failure);
+// Widens each extent downwards to the start of its sector, with FF; where sectors are larger than
+// 4096 bytes also up to the end of its last one. Extents that share a sector become one.
+// `sector_size`: a power of 2, >= 4096.
+int ql_image_align(struct ql_image *image, uint32_t sector_size, struct ql_failure *failure);
 void ql_image_free(struct ql_image *image);
 
 uint64_t ql_image_size(const struct ql_image *image);

@@ -1,7 +1,7 @@
 # What all boards here have in common for OpenOCD: the STM32H750, its QUADSPI pins and one chip mapped at 0x90000000.
 #
-# A board's file sets `h750_pins` (port, number, alternate function of CLK, NCS, IO0 to IO3) and `h750_dcr` (QUADSPI_DCR), then
-# sources this one. `reset init` sets up clocks and pins and maps the chip. Commands use one line each for instruction, address and
+# A board's file sets `h750_pins` (port, number, alternate function of CLK, NCS, IO0 to IO3) and `h750_dcr` (QUADSPI_DCR), for two
+# chips in dual-flash mode or 4-byte addresses also `h750_cr` and `h750_ccr`, then sources this one. `reset init` sets up clocks and pins and maps the chip. Commands use one line each for instruction, address and
 # data, which stmqspi copies for its own; that is slower than what firmware does, but it is the same for every mode the chip may be in.
 #
 # Written from RM0433 (RCC, GPIO, QUADSPI), data sheets of the chips and OpenOCD's manual, section "stmqspi". Registers are named
@@ -10,6 +10,12 @@
 # SPDX-License-Identifier: MIT
 
 set QUADSPI 1
+if {![info exists h750_cr]} {
+    set h750_cr 0x03000011  ;# HCLK3 / 4, SSHIFT, EN
+}
+if {![info exists h750_ccr]} {
+    set h750_ccr 0x0D002503 ;# memory-mapped, 03h, 24-bit address, one line
+}
 source [find target/stm32h7x.cfg]
 
 # Code in the chip can only have hardware breakpoints; GDB knows that by itself only if the chip was
@@ -45,7 +51,7 @@ proc h750_pin {port number function} {
 }
 
 proc h750_chip_init {} {
-    global h750_pins h750_dcr
+    global h750_pins h750_dcr h750_cr h750_ccr
     foreach {port number function} $h750_pins {
         mmw 0x580244E0 [expr {1 << [h750_port $port]}] 0 ;# RCC_AHB4ENR: the port's clock
     }
@@ -63,12 +69,12 @@ proc h750_chip_init {} {
     mww 0xE000EDA0 0x13010037                     ;# MPU_RASR: XN, full access, device, 256 MiB
     mww 0xE000ED94 5                              ;# MPU_CTRL: PRIVDEFENA, ENABLE
     mww 0x52005004 $h750_dcr                      ;# DCR: FSIZE, CSHT
-    mww 0x52005000 0x03000011                     ;# CR: HCLK3 / 4, SSHIFT, EN
+    mww 0x52005000 $h750_cr                       ;# CR
     h750_chip_command 0xFF                        ;# out of continuous read
     h750_chip_command 0x66                        ;# reset enable
     h750_chip_command 0x99                        ;# reset
     sleep 1
-    mww 0x52005014 0x0D002503                     ;# CCR: memory-mapped, 03h, 24-bit address, one line
+    mww 0x52005014 $h750_ccr                      ;# CCR: memory-mapped
 }
 
 # Resets into quadlane's bootloader, which stays: the stay request, RTC_BKP31R, before its first

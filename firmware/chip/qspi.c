@@ -32,14 +32,18 @@ enum { TRANSFER_LIMIT_US = 20000, ABORT_LIMIT_US = 1000 };
 
 #define FLAGS_ALL (QUADSPI_FCR_CTEF | QUADSPI_FCR_CTCF | QUADSPI_FCR_CSMF | QUADSPI_FCR_CTOF)
 
-// Sampling half a cycle later leaves the chip's answer time to cross the board at 100 MHz.
-#define CR_VALUE (QUADSPI_CR_EN | QUADSPI_CR_SSHIFT | FIELD(QUADSPI_CR_PRESCALER, DIVIDER - 1))
-// Polling stops at a match, and interrupts.
-#define CR_POLLING (CR_VALUE | QUADSPI_CR_SMIE | QUADSPI_CR_APMS)
+static struct nor_bus bus;
 
 static uint32_t size; // the chip's, 0 while it is not known
 static bool mapped;
 static volatile bool poll_matched;
+
+// Sampling half a cycle later leaves the chip's answer time to cross the board at 100 MHz.
+static uint32_t cr_value(void)
+{
+    return QUADSPI_CR_EN | QUADSPI_CR_SSHIFT | FIELD(QUADSPI_CR_PRESCALER, DIVIDER - 1) |
+           (bus.dual ? QUADSPI_CR_DFM : 0);
+}
 
 // The status register matched: the core wakes and poll_done sees it.
 void quadspi_handler(void)
@@ -98,7 +102,7 @@ static int timing_cure(void)
         error = idle_wait(ABORT_LIMIT_US);
     }
     QUADSPI_FCR = FLAGS_ALL;
-    QUADSPI_CR = CR_VALUE;
+    QUADSPI_CR = cr_value();
     return error;
 }
 
@@ -256,11 +260,12 @@ static int bus_poll_start(void *context, const struct nor_command *command, uint
         return error;
     }
     poll_matched = false;
-    QUADSPI_CR = CR_POLLING;
-    QUADSPI_PSMKR = mask;
-    QUADSPI_PSMAR = match;
+    // Polling stops at a match, and interrupts. Of two chips the status bytes stand side by side.
+    QUADSPI_CR = cr_value() | QUADSPI_CR_SMIE | QUADSPI_CR_APMS;
+    QUADSPI_PSMKR = bus.dual ? mask * 0x101u : mask;
+    QUADSPI_PSMAR = bus.dual ? match * 0x101u : match;
     QUADSPI_PIR = POLL_INTERVAL;
-    return transfer_set(command, MODE_POLL, 1);
+    return transfer_set(command, MODE_POLL, bus.dual ? 2 : 1);
 }
 
 static bool bus_poll_done(void *context)
@@ -273,7 +278,7 @@ static void bus_poll_stop(void *context)
 {
     (void)context;
     if (abort_transfer() == 0) {
-        QUADSPI_CR = CR_VALUE;
+        QUADSPI_CR = cr_value();
     }
 }
 
@@ -290,7 +295,7 @@ static int bus_map(void *context, const struct nor_command *command)
         return error;
     }
     QUADSPI_FCR = FLAGS_ALL;
-    QUADSPI_CR = CR_VALUE;
+    QUADSPI_CR = cr_value();
     // A program finds the registers of polling as after a reset.
     QUADSPI_PSMKR = 0;
     QUADSPI_PSMAR = 0;
@@ -351,7 +356,7 @@ static uint32_t bus_now_ms(void *context)
     return time_now_ms();
 }
 
-static const struct nor_bus bus = {
+static struct nor_bus bus = {
     .command = bus_command,
     .read = bus_read,
     .write = bus_write,
@@ -370,16 +375,33 @@ const struct nor_bus *qspi_bus(void)
     return &bus;
 }
 
+static void lanes_start(const struct qspi_pin io[4])
+{
+    for (unsigned lane = 0; lane < 4; ++lane) {
+        // In commands without a four-lane phase the controller leaves IO2 and IO3 alone; to a chip
+        // whose quad enable bit is not set they are /WP and /HOLD.
+        gpio_alternate(io[lane].pin, io[lane].function, lane >= 2 ? GPIO_PULL_UP : GPIO_PULL_NONE);
+    }
+}
+
 static void pins_start(const struct qspi_pins *pins)
 {
     gpio_alternate(pins->ncs.pin, pins->ncs.function, GPIO_PULL_NONE);
     gpio_alternate(pins->clk.pin, pins->clk.function, GPIO_PULL_NONE);
-    for (unsigned lane = 0; lane < 4; ++lane) {
-        // In commands without a four-lane phase the controller leaves IO2 and IO3 alone; to a chip
-        // whose quad enable bit is not set they are /WP and /HOLD.
-        gpio_alternate(pins->io[lane].pin, pins->io[lane].function,
-                       lane >= 2 ? GPIO_PULL_UP : GPIO_PULL_NONE);
+    lanes_start(pins->io);
+    if (pins->dual) {
+        lanes_start(pins->bank2_io);
     }
+}
+
+uint32_t qspi_ports(const struct qspi_pins *pins)
+{
+    uint32_t ports = 1u << pins->clk.pin.port | 1u << pins->ncs.pin.port;
+    for (unsigned lane = 0; lane < 4; ++lane) {
+        ports |= 1u << pins->io[lane].pin.port;
+        ports |= pins->dual ? 1u << pins->bank2_io[lane].pin.port : 0;
+    }
+    return ports;
 }
 
 void qspi_start(const struct qspi_pins *pins)
@@ -391,6 +413,7 @@ void qspi_start(const struct qspi_pins *pins)
 
     size = 0;
     mapped = false;
+    bus.dual = pins->dual;
     (void)timing_cure(); // before the pins are connected: the chip sees nothing of it
     QUADSPI_DCR = FIELD(QUADSPI_DCR_CSHT, HIGH_CYCLES - 1) | FIELD(QUADSPI_DCR_FSIZE, FSIZE_ALL);
     pins_start(pins);

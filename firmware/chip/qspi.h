@@ -1,4 +1,4 @@
-// The QUADSPI controller as a `struct nor_bus`, one chip on bank 1.
+// The QUADSPI controller as a `struct nor_bus`: one chip on bank 1, or two side by side.
 //
 // SPDX-License-Identifier: MIT
 #ifndef FIRMWARE_CHIP_QSPI_H
@@ -16,11 +16,16 @@ struct qspi_pin {
 
 struct qspi_pins {
     struct qspi_pin clk, ncs, io[4];
+    bool dual; // two equal chips in dual-flash mode; `ncs` serves both
+    struct qspi_pin bank2_io[4];
 };
 
 // Turns pins, clock and controller on. To be called with the clocks as after reset; clock_fast and
 // clock_reset may be called afterwards while the chip is not mapped.
 void qspi_start(const struct qspi_pins *pins);
+
+// The GPIO ports of these pins, bit 0 is A.
+uint32_t qspi_ports(const struct qspi_pins *pins);
 
 const struct nor_bus *qspi_bus(void);
 

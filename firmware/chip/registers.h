@@ -175,6 +175,7 @@
 #define QUADSPI_CR_EN        (0x1u << 0)
 #define QUADSPI_CR_ABORT     (0x1u << 1)
 #define QUADSPI_CR_SSHIFT    (0x1u << 4)
+#define QUADSPI_CR_DFM       (0x1u << 6)
 #define QUADSPI_CR_SMIE      (0x1u << 19)
 #define QUADSPI_CR_APMS      (0x1u << 22)
 #define QUADSPI_CR_PRESCALER (0xFFu << 24)

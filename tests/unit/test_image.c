@@ -367,11 +367,36 @@ static void test_merging(void **state)
     assert_extent(1, 0x90104010, 0x10);
     assert_int_equal(image.extents[0].data[1], 0x11);
     assert_int_equal(image.extents[0].data[2], 0xFF);
-    assert_int_equal(ql_image_align(&image, NULL), 0);
+    assert_int_equal(ql_image_align(&image, 4096, NULL), 0);
     assert_extent(0, 0x90101000, 0x2010);
     assert_extent(1, 0x90104000, 0x20);
     assert_int_equal(image.extents[1].data[0], 0xFF);
     assert_int_equal(image.extents[1].data[0x10], 0x11);
+    ql_image_free(&image);
+}
+
+// Two chips side by side erase 8 KiB at once: whole sectors, and what shares one becomes one
+// extent.
+static void test_large_sectors(void **state)
+{
+    (void)state;
+    elf_begin(0, 3);
+    elf_segment(0, 1, 0x1000, 0, 0x90102000, 0x10, 0x10);
+    elf_segment(1, 1, 0x1000, 0, 0x90103800, 0x10, 0x10);
+    elf_segment(2, 1, 0x1000, 0, 0x90105000, 0x10, 0x10);
+    elf_size = 0x1010;
+    memset(elf + 0x1000, 0x11, 0x10);
+    assert_int_equal(parse("a.elf", elf, elf_size), 0);
+    assert_int_equal(image.count, 3);
+    assert_int_equal(ql_image_align(&image, 8192, NULL), 0);
+    assert_int_equal(image.count, 2);
+    assert_extent(0, 0x90102000, 0x2000);
+    assert_extent(1, 0x90104000, 0x2000);
+    assert_int_equal(image.extents[0].data[0x1800], 0x11);
+    assert_int_equal(image.extents[0].data[0x1810], 0xFF);
+    assert_int_equal(image.extents[1].data[0xFFF], 0xFF);
+    assert_int_equal(image.extents[1].data[0x1000], 0x11);
+    assert_int_equal(image.program, 0);
     ql_image_free(&image);
 }
 
@@ -416,7 +441,7 @@ static void test_vector_table(void **state)
 static void test_areas(void **state)
 {
     (void)state;
-    struct ql_area area = {0x90000000, 0x91000000, 0x90100000, 0x90F80000, true};
+    struct ql_area area = {0x90000000, 0x91000000, 0x90100000, 0x90F80000, 4096, true};
     assert_int_equal(ql_area_check_write(&area, "x", 0x90100000, 0xE80000, &failure), 0);
     assert_int_equal(ql_area_check_write(&area, "x", 0x90100000, 0xE80001, &failure),
                      -QL_TOO_LARGE);
@@ -448,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_hex_faults),
         cmocka_unit_test(test_hex_is_known_by_its_content),
         cmocka_unit_test(test_merging),
+        cmocka_unit_test(test_large_sectors),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_vector_table),
         cmocka_unit_test(test_areas),

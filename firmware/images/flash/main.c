@@ -180,19 +180,13 @@ static _Noreturn void program_start(uint32_t address, enum start start)
     if (mapped && nor_map(&nor) != 0) {
         reset_into_bootloader();
     }
-    const struct qspi_pin *pins[] = {&board.qspi.clk,   &board.qspi.ncs,   &board.qspi.io[0],
-                                     &board.qspi.io[1], &board.qspi.io[2], &board.qspi.io[3]};
     const struct board_signal *signals[] = {&board.led, &board.button, &board.vbus};
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; ++i) {
         if (signals[i]->present && gpio_port_is_on(signals[i]->pin.port)) {
             gpio_pin_reset(signals[i]->pin);
         }
     }
-    uint32_t kept_ports = 0;
-    for (size_t i = 0; i < sizeof pins / sizeof pins[0]; ++i) {
-        kept_ports |= 1u << pins[i]->pin.port;
-    }
-    gpio_ports_reset_except(kept_ports);
+    gpio_ports_reset_except(qspi_ports(&board.qspi));
     jump(address);
 }
 
