@@ -153,5 +153,6 @@ const struct cli_verb cli_flash = {
     .options = CLI_BOARD | CLI_FULL | CLI_NO_BOOT | CLI_DATA | CLI_WATCH,
     .arguments_min = 1,
     .arguments_max = 2,
+    .permissions = QL_PERMIT_READ | QL_PERMIT_WRITE,
     .run = run,
 };
