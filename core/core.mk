@@ -18,7 +18,7 @@ TEST_PROGRAMS += $(UNIT_TESTS)
 # The driver on the virtual board's chip, which knows nothing of it.
 UNIT_ON_MODEL         := $(addprefix $(BUILD)/tests/unit/test_,nor_chips nor_on_model power_cuts)
 UNIT_ON_MODEL_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) \
-                           core/lock_open.c tests/unit/model_bus.c)
+                           core/lock_open.c tests/unit/model_bus.c tests/unit/model_stranger.c)
 
 $(UNIT_ON_MODEL): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(UNIT_ON_MODEL_OBJECTS) \
                   $$(NOR_ASAN) $$(SIM_MACHINE_ASAN)

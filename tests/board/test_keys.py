@@ -58,9 +58,9 @@ def issuers():
 
 
 @functools.lru_cache
-def image(issuer, generation=1):
+def image(issuer, generation=1, board="h750_w25q128"):
     """The locked bootloader of an issuer."""
-    name = "h750_w25q128-flash-locked"
+    name = f"{board}-flash-locked"
     built = [BUILD / f"firmware/{name}.{suffix}" for suffix in ("elf", "bin")]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     result = subprocess.run(["make", "-C", ROOT, f"BUILD={BUILD.relative_to(ROOT)}", "LIBSODIUM_SRC=build/third_party/libsodium",
@@ -68,7 +68,7 @@ def image(issuer, generation=1):
                              *[path.relative_to(ROOT) for path in built]], env=environment,
                             capture_output=True, text=True, timeout=300)
     check(result.returncode == 0, f"the locked image does not build:\n{result.stderr[-2000:]}")
-    copy = issuers() / f"{issuer}-{generation}.bin"
+    copy = issuers() / f"{board}-{issuer}-{generation}.bin"
     shutil.copy(built[1], copy)
     return copy
 
