@@ -59,6 +59,7 @@ struct cli_verb {
     unsigned options;      // enum cli_option
     int arguments_min, arguments_max;
     bool works_locked;           // a locked board need not be unlocked
+    uint32_t permissions;        // without these it is of no use, enum ql_permit
     int (*run)(struct cli *cli); // 0 or -code, with cli->failure filled in
 };
 
@@ -122,6 +123,9 @@ int cli_identify(struct cli *cli, char id[QL_BOARD_ID_TEXT]);
 // Shows the board its key if it is locked and there is one. Without one it is a failure unless the
 // verb works locked.
 int cli_unlock(struct cli *cli);
+// Is this permitted? If not, the key is shown, although another one may have
+// unlocked the board; and if that is not enough, it is a failure.
+int cli_need(struct cli *cli, uint32_t permissions);
 // May the chip be read, after all that?
 bool cli_may_read(const struct cli *cli);
 // Both of these; with `need_chip` a board without a usable chip is a failure.

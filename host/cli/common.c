@@ -58,6 +58,8 @@ int cli_connect(struct cli *cli, bool need_chip)
     int result = cli_reach(cli);
     if (result == 0)
         result = cli_unlock(cli);
+    if (result == 0)
+        result = cli_need(cli, cli->verb->permissions);
     if (result != 0)
         return result;
     return need_chip && cli_may_read(cli)
