@@ -159,8 +159,8 @@ int cli_parse_permissions(const char *text, uint32_t *permissions, struct ql_fai
         *permissions |= bit;
         word = word[length] != '\0' ? word + length + 1 : NULL;
     }
-    // The board takes nobody's update who may not read.
-    if ((*permissions & QL_PERMIT_WRITE) != 0)
+    // The board takes nobody's update who may not read, and how it is protected is read, too.
+    if ((*permissions & (QL_PERMIT_WRITE | QL_PERMIT_PROTECT)) != 0)
         *permissions |= QL_PERMIT_READ;
     return 0;
 }

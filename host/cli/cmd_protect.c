@@ -148,6 +148,8 @@ static int run(struct cli *cli)
     if (cli->argument_count > 0 && choice == NULL)
         return fail_choice(cli);
     int result = cli_connect(cli, false);
+    if (result == 0)
+        result = cli_need(cli, QL_PERMIT_READ | (choice != NULL ? QL_PERMIT_PROTECT : 0U));
     progress_finish(&cli->progress);
     if (result == 0 && !ql_board_has(&cli->connection.board, QL_INFO_OWN_FLASH))
         result = ql_fail(&cli->failure, QL_BOARD_REFUSED,

@@ -124,6 +124,8 @@ static int run(struct cli *cli)
     cli_set(cli, "build", json_string(build_text(bootloader.digest)));
     result = cli_connect(cli, false);
     if (result == 0)
+        result = cli_need(cli, QL_PERMIT_ALL);
+    if (result == 0)
         result = replace(cli, &bootloader);
     ql_bootloader_free(&bootloader);
     return result;

@@ -7,6 +7,7 @@ SPDX-License-Identifier: MIT
 """
 import base64
 import contextlib
+import datetime
 import functools
 import hashlib
 import json
@@ -36,7 +37,8 @@ STACK_LIMIT = 4096
 UIDS = ["003B002644415551454E414C", "003B002644415551454E414D"]
 PROGRAM = struct.pack("<II", 0x24080000, 0x90100009) + bytes(range(256)) * 8
 LOCKED, BAD_KEY, EXPIRED, WAIT = 30, 31, 32, 33
-EXIT_LOCKED, EXIT_WRONG, EXIT_EXPIRED, EXIT_WAIT, EXIT_FILE, EXIT_EXISTS = 60, 61, 62, 63, 64, 15
+EXIT_LOCKED, EXIT_WRONG, EXIT_EXPIRED, EXIT_WAIT, EXIT_FILE, EXIT_EXISTS, EXIT_KEPT = 60, 61, 62, 63, 64, 15, 58
+READ_16 = struct.pack("<II", 0x90100000, 16)
 
 
 def board_id(uid):
@@ -91,15 +93,20 @@ class Line:
     """Requests over the board's cable, byte by byte as SPEC.md says."""
 
     def __init__(self, board):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
+        self.path, self.socket = board.usb_path, None
+        self.connect()
+
+    def connect(self):
+        """Opens the port, as often as it takes; also once more, after a reset."""
         deadline = time.monotonic() + 20
         self.tag, self.held = 0, b""
         while True:
             try:
+                if self.socket:
+                    self.socket.close()
                 self.socket = socket.socket(socket.AF_UNIX)
                 self.socket.settimeout(2)
-                self.socket.connect(str(board.usb_path))
+                self.socket.connect(str(self.path))
                 self.hello = self.request(1, struct.pack("<HHI", 1, 1, 0))
                 return
             except OSError:
@@ -258,7 +265,10 @@ def test_every_kind():
             nor = board.folder / "nor.bin"
             before = nor.read_bytes()
             begin = struct.pack("<IIII", 5, 0x90100000, 256, 0) + hashlib.sha256(b"\0" * 256).digest() + bytes(12)
-            payloads = {0x10: begin, 0x11: struct.pack("<II", 5, 0), 0x12: bytes(4)}
+            ram = struct.pack("<II", 0x24060000, 8) + bytes(8)
+            payloads = {0x10: begin, 0x11: struct.pack("<II", 5, 0), 0x12: bytes(4), 0x13: bytes([5, 1, 0]), 0x14: ram,
+                        0x15: bytes(104), 0x16: struct.pack("<II", 2, 0x544F5250),
+                        0x17: struct.pack("<II", 0x1000, 0) + bytes(32)}
             for kind in range(1, 0x40):
                 if kind in allowed:
                     continue
@@ -274,6 +284,12 @@ def test_every_kind():
             status, detail, _ = line.request(7, struct.pack("<II", 0, 0))
             check(status != 0 and detail in (0, 0x90100000), f"{status} {detail:08X}")
         check(nor.read_bytes() == before, "the chip has changed")
+        check_equal(own_flash(board), (0xAA, 0, 0), "the microcontroller's flash and its protection")
+
+
+def own_flash(board):
+    found = board.statistics()
+    return int(found["flash_rdp"]), int(found["flash_write_protected"]), int(found["flash_operations"])
 
 
 def test_flash_with_a_key():
@@ -338,6 +354,161 @@ def test_wrong_keys():
         with Line(board) as line:
             check_equal(line.unlock(old, 20000)[:2], (EXPIRED, 0), "past its date")
             check_equal(line.unlock(old, 1)[0], 0, "with another date")
+
+
+def unlock_in_time(line, key, today=1):
+    """The board's verdict on a key, when it looks at keys again."""
+    deadline = time.monotonic() + 20
+    while True:
+        answer = line.unlock(key, today)
+        if answer[0] != WAIT:
+            return answer
+        check(time.monotonic() < deadline, "the board does not look at keys any more")
+        time.sleep(0.01)
+
+
+def lock_again(line):
+    check_equal(line.request(8, struct.pack("<I", 1))[0], 0, "RESET")
+    line.connect()
+
+
+def test_two_boards_two_issuers():
+    """of the four keys for two boards of two issuers each board takes its own, and no other"""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = {(uid, issuer): key_bytes(grant(f"{folder}/{issuer}.json", board_id(uid), issuer))
+                for uid in UIDS for issuer in ("vendor", "other")}
+        for own, right in keys.items():
+            with locked_board(*own) as board, Line(board) as line:
+                for other, key in keys.items():
+                    if other != own:
+                        check_equal(unlock_in_time(line, key)[:2], (BAD_KEY, 1), f"the key of {other} on {own}")
+                        check_equal(line.request(4, READ_16)[0], LOCKED, "READ")
+                        check_equal(unlock_in_time(line, right)[0], 0, f"the own key of {own}")
+                        check_equal(line.request(4, READ_16)[0], 0, "READ")
+                        lock_again(line)
+
+
+def test_forged_key():
+    """a key with any byte changed, so also with more rights, a later date or a higher generation, is refused"""
+    with tempfile.TemporaryDirectory() as folder, locked_board() as board:
+        weak = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0]), "vendor", "--allow", "read", "--not-after", "2020-01-01"))
+        forgeries = {f"byte {at}": weak[:at] + bytes([weak[at] ^ 0x10]) + weak[at + 1:] for at in range(0, 80, 3)}
+        forgeries["every right"] = weak[:4] + b"\xff" * 4 + weak[8:]
+        forgeries["generation 9"] = weak[:8] + struct.pack("<I", 9) + weak[12:]
+        forgeries["no end"] = weak[:12] + bytes(4) + weak[16:]
+        forgeries["no signature"] = weak[:16] + bytes(64)
+        with Line(board) as line:
+            for what, forged in forgeries.items():
+                check_equal(unlock_in_time(line, forged)[0], BAD_KEY, what)
+                check_equal(line.request(4, READ_16)[0], LOCKED, f"READ after {what}")
+                check_equal(unlock_in_time(line, weak)[0], 0, "the right key")  # ends the slowing down
+                lock_again(line)
+
+
+def test_truncated_key():
+    """a key that was cut, or has something behind it, is no UNLOCK, and opens nothing"""
+    with tempfile.TemporaryDirectory() as folder, locked_board() as board:
+        key = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0])))
+        with Line(board) as line:
+            for length in (0, 1, 4, 15, 16, 20, 79, 81, 84, 300):
+                payload = (struct.pack("<I", 1) + key + bytes(300))[:4 + length]
+                check_equal(line.request(9, payload)[:2], (2, min(len(payload), 84)), f"a key of {length} bytes")
+                check_equal(line.request(4, READ_16)[0], LOCKED, "READ")
+            check_equal(line.unlock(key)[0], 0, "the whole one, at once: those were no wrong keys")
+
+
+def test_replayed_key():
+    """a recorded UNLOCK opens its own board again and no other one; a higher generation ends that"""
+    with tempfile.TemporaryDirectory() as folder:
+        key = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0])))
+        newer = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0]), "vendor", "--generation", "2"))
+        with locked_board(UIDS[0]) as board, Line(board) as line:
+            check_equal(line.unlock(key)[0], 0, "UNLOCK")
+            lock_again(line)
+            check_equal(line.request(4, READ_16)[0], LOCKED, "READ")
+            check_equal(line.unlock(key)[0], 0, "the same bytes again")  # docs/keys.md says so
+            # Called back: the board's owner raises the lowest generation with a newer key.
+            check_equal(line.unlock(newer)[0], 0, "the newer one")
+            check_equal(line.request(0x13, bytes([8, 4]) + struct.pack("<I", 2))[0], 0, "SETTINGS")
+            check_equal(line.unlock(key)[:2], (EXPIRED, 2), "the old one")
+            lock_again(line)
+            check_equal(line.unlock(key)[:2], (EXPIRED, 2), "the old one after a reset")
+            check_equal(line.request(4, READ_16)[0], LOCKED, "READ")
+        with locked_board(UIDS[1]) as board, Line(board) as line:
+            check_equal(line.unlock(key)[0], BAD_KEY, "on another board")
+
+
+def test_expired_key():
+    """a key past its last day is refused, the day itself still counts, and a board told no date takes it"""
+    with tempfile.TemporaryDirectory() as folder, locked_board() as board:
+        key = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0]), "vendor", "--not-after", "2030-12-31"))
+        last = (datetime.date(2030, 12, 31) - datetime.date(1970, 1, 1)).days
+        with Line(board) as line:
+            for today in (last + 1, last + 400, 0xFFFFFFFF):
+                check_equal(line.unlock(key, today)[:2], (EXPIRED, 0), f"day {today}")
+                check_equal(line.request(4, READ_16)[0], LOCKED, "READ")
+            for today in (last, 1, 0):
+                check_equal(line.unlock(key, today)[0], 0, f"day {today}")
+
+
+def locked_file(board, issuer, generation=1):
+    path = board.folder / f"{issuer}-{generation}.bin"
+    shutil.copy(image(issuer, generation), path)
+    return path
+
+
+def test_protecting_a_locked_board():
+    """protection is shown to who may read, changed by who may protect; the bootloader is replaced by who may do everything"""
+    with locked_board() as board:
+        serial = json_of(board.tool("id", "--json"))["board"]["serial"]
+        changing = ["protect", "write", "on", "--confirm", f"protect write on {serial}"]
+        new = locked_file(board, "vendor", 2)
+        for arguments in (["protect"], changing, ["update-bootloader", new, "--yes"], ["update-bootloader", new, "--yes", "--force"]):
+            check_tool(board.tool(*arguments), EXIT_LOCKED, board_id(UIDS[0]))
+        check_equal(own_flash(board), (0xAA, 0, 0), "without a key")
+        for allowed, may_change in (("read,write,settings", False), ("protect", True)):
+            grant(board.keys, board_id(UIDS[0]), "vendor", "--allow", allowed)
+            check_tool(board.tool("reset", "--bootloader"), 0)
+            check_tool(board.tool("protect", "--keys", board.keys), 0, "level 0")
+            check_tool(board.tool(*changing, "--keys", board.keys), 0 if may_change else EXIT_LOCKED)
+            check_tool(board.tool("update-bootloader", new, "--yes", "--keys", board.keys), EXIT_LOCKED, "not everything")
+            check_equal(own_flash(board), (0xAA, int(may_change), 0), f"with {allowed}")
+
+
+def test_replacing_a_locked_bootloader():
+    """another bootloader of the issuer keeps the keys; who is kept out is not let in without --force"""
+    with locked_board() as board:
+        vendor, raised, other = (locked_file(board, *which) for which in (("vendor", 1), ("vendor", 2), ("other", 1)))
+        keys = {name: board.folder / f"{name}.json" for name in ("one", "two", "other")}
+        grant(keys["one"], board_id(UIDS[0]))
+        grant(keys["two"], board_id(UIDS[0]), "vendor", "--generation", "2")
+        grant(keys["other"], board_id(UIDS[0]), "other")
+
+        def update(file, key, code, says=(), *extra):
+            check_tool(board.tool("update-bootloader", file, "--yes", *extra, *(["--keys", keys[key]] if key else [])), code, says)
+
+        def lock():
+            return json_of(board.tool("info", "--json", "--keys", keys["two"]))["lock"]
+
+        update(vendor, "one", 0, "very bootloader")
+        for lowered in (harness.BOOTLOADER, other):
+            update(lowered, "one", EXIT_KEPT, ["would let in whom it keeps out", "--force"])
+        check_equal(own_flash(board)[2], 0, "operations of the flash")
+        update(raised, "one", 0, "replaced")
+        check_equal((lock()["state"], lock()["lowest_generation"]), ("unlocked", 2), "the raised generation")
+        check_tool(board.tool("reset", "--bootloader"), 0)
+        update(vendor, "one", EXIT_EXPIRED)
+        update(vendor, "two", EXIT_KEPT, "--force")
+        update(vendor, "two", 0, "replaced", "--force")
+        check_tool(board.tool("reset", "--bootloader"), 0)
+        update(other, "one", 0, "replaced", "--force")
+        update(vendor, "one", EXIT_WRONG)
+        update(harness.BOOTLOADER, "other", 0, "replaced", "--force")
+        check_equal(lock()["state"], "open", "the lock")
+        # An open board takes any; from then on it obeys the one.
+        update(vendor, None, 0, ["then  0.1.0", "locked by the issuer", "its build is not told without a key"])
+        update(harness.BOOTLOADER, None, EXIT_LOCKED)
+        update(harness.BOOTLOADER, "one", EXIT_KEPT)
 
 
 def test_two_issuers():

@@ -172,6 +172,64 @@ static void every_request_while_locked(void **state)
     chip_is_as_before();
 }
 
+// What each kind needs: section 2's table, section 13's rule for the rest.
+static const uint32_t needs[0x40] = {
+    [0x01] = 0, // HELLO
+    [0x02] = 0, // INFO
+    [0x03] = 0, // STATUS
+    [0x04] = 1, // READ
+    [0x05] = 1, // HASH
+    [0x06] = 1, // SECTORS
+    [0x07] = 0, // BOOT
+    [0x08] = 0, // RESET
+    [0x09] = 0, // UNLOCK
+    [0x0A ... 0x0F] = ~0u,
+    [0x10] = 1 | 2, // BEGIN
+    [0x11] = 1 | 2, // END
+    [0x12] = 1 | 2, // ABORT
+    [0x13] = 4,     // SETTINGS
+    [0x14] = ~0u,   // RAM_WRITE
+    [0x15] = ~0u,   // RAM_RUN
+    [0x16] = 8,     // PROTECT
+    [0x17] = ~0u,   // REPLACE
+    [0x18 ... 0x3F] = ~0u,
+};
+
+// Each kind of each frame, for each set of permissions: refused with exactly what is missing, or
+// looked at (an empty payload does nothing, whatever it is).
+static void every_kind_with_every_permission(void **state)
+{
+    (void)state;
+    static const uint32_t others[] = {0, 0x10, 0x7FFFFFF0, 0x80000000, 0xFFFFFFF0};
+    for (unsigned i = 0; i < 16 * sizeof others / sizeof others[0]; i++) {
+        uint32_t held = others[i / 16] | i % 16;
+        rig.server.lock.permissions = held;
+        for (unsigned kind = 0; kind < 0x100; kind++) {
+            struct ql_frame answer;
+            uint32_t damaged = rig.server.frames_damaged;
+            if (kind == 0 || kind >= 0x40) { // not even a stream operation is one without its head
+                rig_receive_frame(&rig, (uint8_t)kind, 0, NULL, 0);
+                rig_run(&rig);
+                assert_int_equal(rig_next(&rig).kind, 0);
+                assert_int_equal(rig.server.frames_damaged, damaged + 1);
+                continue;
+            }
+            uint32_t missing = needs[kind] & ~held;
+            uint16_t status = rig_request(&rig, (uint8_t)kind, NULL, 0, &answer);
+            if (missing == 0) {
+                assert_int_not_equal(status, LOCKED);
+                continue;
+            }
+            assert_int_equal(status, LOCKED);
+            assert_int_equal(rig_word(&answer, 4), missing);
+            assert_int_equal(answer.length, 8);
+        }
+        assert_int_equal(rig.server.update.state, QL_UPDATE_NONE);
+        assert_int_equal(server_action(&rig.server).kind, SERVER_ACT_NOT);
+    }
+    chip_is_as_before();
+}
+
 static void a_locked_board_tells_who_it_is_and_no_more(void **state)
 {
     (void)state;
@@ -552,6 +610,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOCK_TEST(every_request_while_locked),
+        LOCK_TEST(every_kind_with_every_permission),
         LOCK_TEST(a_locked_board_tells_who_it_is_and_no_more),
         LOCK_TEST(boot_and_reset_stay_possible_and_tell_no_word_of_the_chip),
         LOCK_TEST(an_unlock_lasts_until_reset_or_unplug_and_the_key_works_again),
