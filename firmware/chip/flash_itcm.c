@@ -1,8 +1,8 @@
 // The moment without a bootloader: erasing and programming the internal flash from ITCM. From
 // RM0433, chapter "Embedded flash memory" (erase and single-write sequences, errors).
 //
-// Everything here lies in one section, calls nothing and reads no constants that lie in flash: the
-// copies are written out, since a compiler would turn plain loops into calls of memcpy.
+// Everything here lies in one section, calls nothing outside it and reads no constants that lie in
+// flash: the copies are written out, since a compiler would turn plain loops into calls of memcpy.
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/chip/flash_itcm.h"
@@ -21,8 +21,8 @@ enum {
     TRIES = 5,
     ERASE_LIMIT_MS = 10000, // the data sheet's longest is a third of that
     PROGRAM_LIMIT_MS = 100,
-    ERASE_PAUSE = 300, // turns: some 50 us
-    PROGRAM_PAUSE = 6,
+    ERASE_PAUSE = 600, // turns: some 50 us
+    PROGRAM_PAUSE = 12,
     WORD_WORDS = 8, // 256 bits are programmed at once
     SECTOR_WORDS = FLASH_SIZE / 4,
     PSIZE_64_BITS = 3, // at once; needs the 3.3 V that the board has
@@ -35,10 +35,10 @@ enum {
 #define FLAGS_ALL 0x1FEF0000u // of SR1, as CCR1 clears them
 #define BLANK     0xFFFFFFFFu
 
-// Looking all the time would only keep the bus busy. A turn is 64 instructions.
+// Looking all the time would only keep the bus busy. A turn is 32 instructions.
 INLINE void pause(uint32_t turns)
 {
-    __asm volatile("1: .rept 62\n"
+    __asm volatile("1: .rept 30\n"
                    "   nop\n"
                    "   .endr\n"
                    "   subs %0, #1\n"
@@ -49,7 +49,7 @@ INLINE void pause(uint32_t turns)
 }
 
 // Until the queue is empty; false when that took too long or went wrong.
-INLINE bool idle_wait(uint32_t limit_ms, uint32_t pause_turns)
+IN_ITCM static bool flash_wait(uint32_t limit_ms, uint32_t pause_turns)
 {
     while ((FLASH_SR1 & (FLASH_SR1_QW1 | FLASH_SR1_BSY1)) != 0) {
         if ((SYST_CSR & SYST_CSR_COUNTFLAG) != 0 && limit_ms-- == 0) {
@@ -66,7 +66,7 @@ INLINE bool sector_erase(void)
     FLASH_CR1 = FIELD(FLASH_CR1_PSIZE1, PSIZE_64_BITS) | FLASH_CR1_SER1;
     FLASH_CR1 = FIELD(FLASH_CR1_PSIZE1, PSIZE_64_BITS) | FLASH_CR1_SER1 | FLASH_CR1_START1;
     barrier_data();
-    bool done = idle_wait(ERASE_LIMIT_MS, ERASE_PAUSE);
+    bool done = flash_wait(ERASE_LIMIT_MS, ERASE_PAUSE);
     FLASH_CR1 = FIELD(FLASH_CR1_PSIZE1, PSIZE_64_BITS);
     return done;
 }
@@ -88,7 +88,7 @@ INLINE bool word_program(volatile uint32_t *to, const volatile uint32_t *from)
         to[i] = from[i];
     }
     barrier_instruction();
-    bool done = idle_wait(PROGRAM_LIMIT_MS, PROGRAM_PAUSE);
+    bool done = flash_wait(PROGRAM_LIMIT_MS, PROGRAM_PAUSE);
     FLASH_CR1 = FIELD(FLASH_CR1_PSIZE1, PSIZE_64_BITS);
     return done;
 }
