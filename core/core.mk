@@ -3,7 +3,7 @@
 CORE_SOURCES := $(filter-out core/lock_open.c core/ed25519_sodium.c,$(sort $(wildcard core/*.c)))
 
 UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server \
-                boot entry lock ram_program dfu settings)
+                boot bootloader entry lock ram_program dfu settings)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
 # Tests make their own policies; this is the one of an image without an issuer.
 UNIT_SHARED  += core/lock_open.c
@@ -46,3 +46,20 @@ $(FUZZ_DEVICE): $(FUZZ_DEVICE_OBJECTS) | $(FUZZ_DEVICE_SEEDS)
 	$(CLANG) -fsanitize=fuzzer,address,undefined $^ -lsodium -o $@
 
 FUZZ_PROGRAMS += $(FUZZ_DEVICE)
+
+# The DFU interface: requests of all kinds, with what dfu-util does as seeds.
+FUZZ_DFU         := $(BUILD)/fuzz/fuzz_dfu
+FUZZ_DFU_OBJECTS := $(filter-out %/fuzz_device_frames.o,$(FUZZ_DEVICE_OBJECTS)) $(BUILD)/fuzz/tests/fuzz/fuzz_dfu.o
+FUZZ_DFU_SEEDS   := $(BUILD)/fuzz/found/fuzz_dfu/blank
+
+$(BUILD)/fuzz/tests/fuzz/fuzz_dfu.o: $(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(FUZZ_DFU_SEEDS): tests/fuzz/dfu_seeds
+	$< $(@D)
+
+$(FUZZ_DFU): $(FUZZ_DFU_OBJECTS) | $(FUZZ_DFU_SEEDS)
+	$(CLANG) -fsanitize=fuzzer,address,undefined $^ -lsodium -o $@
+
+FUZZ_PROGRAMS += $(FUZZ_DFU)

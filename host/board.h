@@ -52,12 +52,15 @@ struct ql_board {
     uint32_t frames_taken, frames_damaged;
     uint8_t read_protection;
     uint8_t attempts, attempts_limit; // starts that the program did not confirm
+    bool write_protected;             // the bootloader's own flash, with QL_INFO_OWN_FLASH
     uint8_t sfdp[2];
     struct ql_run runs[QL_RUNS_MAX];
     size_t run_count;
     struct ql_settings settings;
     uint8_t last_kind; // enum ql_last_kind; of the newest update that the records know
     uint32_t last_address, last_length;
+    uint16_t dfu_status; // why the last DFU download or upload failed
+    uint32_t dfu_detail;
     uint32_t build_size; // of the bootloader
     uint8_t build_sha256[QL_SHA256_SIZE];
     uint8_t id_told[QL_BOARD_ID_SIZE]; // what the board itself says

@@ -15,11 +15,18 @@ BASE = 0x90000000
 START_LIMIT_NS = 20_000_000
 DUAL = "stm32h750b_dk"  # has two chips
 ASLEEP = GUESTS / "asleep.elf"
-CONTENT = (BLINK.with_suffix(".bin").read_bytes() + random.Random(4).randbytes(100_000))[:100_000]
 SAID = "blink: running"
 WORN = PROGRAM_ADDRESS + 0x8678
 
-assert CONTENT[WORN - PROGRAM_ADDRESS] not in (0x00, 0xFF)
+
+def make_content():
+    """A program with data behind it; the worn byte takes neither FF nor 00."""
+    content = bytearray(BLINK.with_suffix(".bin").read_bytes() + random.Random(4).randbytes(100_000))
+    content[WORN - PROGRAM_ADDRESS] = 0x3E
+    return bytes(content[:100_000])
+
+
+CONTENT = make_content()
 
 
 class Chip:

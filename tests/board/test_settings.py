@@ -3,6 +3,7 @@
 
 SPDX-License-Identifier: MIT
 """
+import atexit
 import contextlib
 import functools
 import hashlib
@@ -44,7 +45,9 @@ def program(name, address=PROGRAM_ADDRESS, **variables):
 
 @functools.lru_cache
 def folder():
-    return pathlib.Path(tempfile.mkdtemp(prefix="quadlane-programs-"))
+    path = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-programs-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def one():

@@ -213,9 +213,9 @@ def test_dfu():
         check_bytes((loader.folder / f"{NAME}-before.bin").read_bytes(), OTHER, "what was saved")
         for line in loader.log()[1:]:
             check(line.startswith("-d 0483:df11 -p 1-2 -a 0 -s 0x08000000"), line)
-        check("leave" in loader.log()[-1] and "-D" not in loader.log()[-1], f"the end: {loader.log()}")
+        check("leave" in loader.log()[-1] and " -D " not in loader.log()[-1], f"the end: {loader.log()}")
         check_tool(loader.install(), 0, "the same as the image")
-        check(sum("-D" in line for line in loader.log()) == 1, f"written twice: {loader.log()}")
+        check(sum(" -D " in line for line in loader.log()) == 1, f"written twice: {loader.log()}")
 
 
 def test_dfu_save():
@@ -276,7 +276,7 @@ def test_images():
         for suffix in (".elf", ".hex"):
             check_tool(loader.install("--image", BOOTLOADER.with_suffix(suffix)), 93, ["no raw binary", ".bin"])
         check_bytes(loader.flash.read_bytes(), OTHER, "the internal flash")
-        check_equal([line for line in loader.log() if "-D" in line], [], "what was written")
+        check_equal([line for line in loader.log() if " -D " in line], [], "what was written")
 
 
 def test_maker():
