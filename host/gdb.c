@@ -310,6 +310,9 @@ static int connect_server(struct ql_gdb *gdb, struct ql_failure *failure)
 static void begin_session(struct ql_gdb *gdb)
 {
     gdb->asked = gdb->orphaned = false;
+    gdb->ahead.state = QL_AHEAD_NONE;
+    gdb->ahead.sequence = false;
+    gdb->ahead.length = 0;
     gdb->ram_bytes = 0;
     gdb->running = gdb->in_rcmd = gdb->private_run = gdb->stop_cancels = false;
     gdb->point_count = 0;
@@ -421,9 +424,21 @@ static void note_answer(struct ql_gdb *gdb, const struct ql_rsp_packet *packet)
 {
     const bool output = packet->data[0] == 'O' && packet->data[1] != 'K';
     if (!output)
-        gdb->asked = gdb->orphaned = false;
-    gdb->ram_bytes = 0;
-    gdb->running = gdb->in_rcmd = false;
+        gdb->running = gdb->in_rcmd = gdb->asked = false;
+}
+
+static bool pass_answer(struct ql_gdb *gdb, const struct ql_rsp_packet *packet)
+{
+    char stop[400];
+    if (gdb->ahead.state == QL_AHEAD_ASKED || gdb->ahead.state == QL_AHEAD_CLAIMED)
+        return ql_gdb_ahead_receive(gdb, packet);
+    const bool stopped = gdb->running && packet->data[0] == 'T' && packet->size < sizeof stop;
+    note_answer(gdb, packet);
+    if (!stopped)
+        return ql_rsp_send(&gdb->debugger, packet->data, packet->size);
+    memcpy(stop, packet->data, packet->size + 1);
+    const size_t size = ql_gdb_name_watch(gdb, stop, packet->size, sizeof stop);
+    return ql_rsp_send(&gdb->debugger, stop, size);
 }
 
 static bool from_server(struct ql_gdb *gdb)
@@ -434,18 +449,20 @@ static bool from_server(struct ql_gdb *gdb)
     if (!ql_rsp_fill(&gdb->server))
         return false;
     // While the target runs each packet is looked at; answers pass as fast as they come.
-    if (quiet && !gdb->running && !gdb->in_rcmd) {
+    if (quiet && !gdb->running && !gdb->in_rcmd && gdb->ahead.state == QL_AHEAD_NONE) {
         const bool good = ql_rsp_relay(&gdb->server, &gdb->debugger, &ended);
         gdb->asked = gdb->asked && ended == 0;
+        if (good && ended > 0)
+            ql_gdb_ahead_ask(gdb);
         return good;
     }
     for (;;) {
         switch (ql_rsp_next(&gdb->server, &packet)) {
         case QL_RSP_PACKET:
-        case QL_RSP_NOTICE:
-            note_answer(gdb, &packet);
-            if (!ql_rsp_send(&gdb->debugger, packet.data, packet.size))
+            if (!pass_answer(gdb, &packet))
                 return false;
+            break;
+        case QL_RSP_NOTICE: // only in non-stop mode, which none of the servers has
             break;
         case QL_RSP_BREAK:
             break;

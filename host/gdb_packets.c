@@ -357,6 +357,8 @@ static bool is_resume(const char *data)
 
 void ql_gdb_take_packet(struct ql_gdb *gdb, char *data, size_t size)
 {
+    if (ql_gdb_ahead_take(gdb, data))
+        return;
     if (size == 0) {
         ql_rsp_send_text(&gdb->debugger, "");
     } else if (begins(data, "qSupported")) {

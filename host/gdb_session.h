@@ -19,6 +19,21 @@ struct ql_gdb_point {
     char text[40];
 };
 
+// One block of memory that GDB has not asked for yet.
+struct ql_gdb_ahead {
+    enum {
+        QL_AHEAD_NONE,
+        QL_AHEAD_ASKED,   // the server was asked
+        QL_AHEAD_CLAIMED, // and meanwhile GDB wants it, too
+        QL_AHEAD_READY,   // the answer is in `reply`
+    } state;
+    bool sequence;            // GDB's last two blocks followed each other
+    uint32_t address, length; // of its last one
+    uint64_t ready_ns;
+    size_t size;
+    char reply[QL_RSP_PACKET_MAX];
+};
+
 struct ql_gdb {
     struct ql_gdb_options options;
     struct ql_gdb_hooks hooks;
@@ -39,6 +54,7 @@ struct ql_gdb {
     struct ql_gdb_point points[QL_GDB_POINTS_MAX];
     size_t point_count;
     bool server_has_map;
+    struct ql_gdb_ahead ahead;
     char *map; // the merged memory map, or a null pointer
     size_t map_size;
     char console[QL_GDB_CONSOLE_MAX]; // what the debugger's console has not been told yet
@@ -72,6 +88,8 @@ struct ql_gdb {
 int ql_gdb_ask(struct ql_gdb *gdb, const char *data, size_t size, struct ql_failure *failure);
 int ql_gdb_ask_text(struct ql_gdb *gdb, struct ql_failure *failure, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+// Waits for an answer that nobody wants any more.
+int ql_gdb_swallow(struct ql_gdb *gdb, struct ql_failure *failure);
 // A monitor command; its output is dropped, except where `show`.
 int ql_gdb_monitor(struct ql_gdb *gdb, const char *command, bool show, struct ql_failure *failure);
 int ql_gdb_read_word(struct ql_gdb *gdb, uint32_t address, uint32_t *value,
@@ -131,6 +149,21 @@ void ql_gdb_answer_failure(struct ql_gdb *gdb, const struct ql_failure *failure)
 void ql_gdb_answer_lost(struct ql_gdb *gdb, const struct ql_failure *failure);
 // `monitor quadlane ...`; answers the debugger.
 void ql_gdb_own_command(struct ql_gdb *gdb, const char *arguments);
+
+// --- gdb_ahead.c
+
+// A packet from GDB: true if it is answered, or will be, by what was asked for ahead.
+bool ql_gdb_ahead_take(struct ql_gdb *gdb, const char *data);
+// Asks ahead if GDB reads in sequence; only while the server has nothing else to answer.
+void ql_gdb_ahead_ask(struct ql_gdb *gdb);
+// The server's answer to that. False: the debugger is gone.
+bool ql_gdb_ahead_receive(struct ql_gdb *gdb, const struct ql_rsp_packet *packet);
+
+// --- gdb_watch.c
+
+// Adds to a stop reply which watchpoint was hit, if the server does not tell. Returns its new size,
+// at most `room`.
+size_t ql_gdb_name_watch(struct ql_gdb *gdb, char *stop, size_t size, size_t room);
 
 // --- gdb_packets.c
 

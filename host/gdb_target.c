@@ -102,6 +102,12 @@ static int ask(struct ql_gdb *gdb, const char *data, size_t size, bool show,
     return 0;
 }
 
+int ql_gdb_swallow(struct ql_gdb *gdb, struct ql_failure *failure)
+{
+    struct ql_rsp_packet packet;
+    return next_packet(gdb, &packet, now_ns() + ANSWER_LIMIT_NS, false, failure);
+}
+
 int ql_gdb_ask(struct ql_gdb *gdb, const char *data, size_t size, struct ql_failure *failure)
 {
     return ask(gdb, data, size, false, failure);

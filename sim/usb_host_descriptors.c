@@ -10,6 +10,7 @@
 
 #define TYPE_CONFIG       2
 #define TYPE_INTERFACE    4
+#define TYPE_CAPABILITY   16
 #define TYPE_ENDPOINT     5
 #define TYPE_ASSOCIATION  11
 #define TYPE_CS_INTERFACE 0x24
@@ -45,8 +46,10 @@ bool check_device_descriptor(struct usb_host *host, const uint8_t *data, size_t 
         return false;
     }
     if (release != 0x0110 && release != 0x0200 && release != 0x0201 && release != 0x0210) {
-        host_violation(host, "device descriptor: bcdUSB %04X, a full-speed device has 0110 or 0200",
-                       release);
+        host_violation(
+            host,
+            "device descriptor: bcdUSB %04X, a full-speed device has 0110, 0200, 0201 or 0210",
+            release);
     }
     if (data[7] != host->max_packet0) {
         host_violation(host, "device descriptor: bMaxPacketSize0 was %u, now it is %u",
@@ -286,6 +289,29 @@ static void take_functional(struct acm_search *search, const uint8_t *at)
         search->joined = true;
         search->union_control = at[3];
         search->union_data = at[4];
+    }
+}
+
+// The binary device object store (USB 3.2, 9.6.2; USB 2.0 ECN on link power management).
+void check_bos(struct usb_host *host, const uint8_t *data, size_t length)
+{
+    const uint8_t *end = data + length;
+    unsigned count = 0;
+
+    if (length < 5 || read16(data + 2) != length) {
+        host_violation(host, "BOS descriptor: wTotalLength %u, %zu bytes came",
+                       length < 4 ? 0 : read16(data + 2), length);
+        return;
+    }
+    for (const uint8_t *at = data + 5; at < end; at += at[0]) {
+        if (end - at < 3 || at[0] < 3 || at[0] > end - at || at[1] != TYPE_CAPABILITY) {
+            host_violation(host, "BOS descriptor: no device capability at byte %zu", at - data);
+            return;
+        }
+        count++;
+    }
+    if (count != data[4]) {
+        host_violation(host, "BOS descriptor: bNumDeviceCaps %u, there are %u", data[4], count);
     }
 }
 

@@ -19,11 +19,15 @@
 #define TYPE_STRING       3
 #define TYPE_INTERFACE    4
 #define TYPE_QUALIFIER    6
+#define TYPE_BOS          15
+#define BCD_USB_WITH_BOS  0x0201u
 
 enum step {
     STEP_FIRST_LOOK,
     STEP_ADDRESS,
     STEP_DEVICE,
+    STEP_BOS_HEAD,
+    STEP_BOS,
     STEP_QUALIFIER,
     STEP_CONFIG_HEAD,
     STEP_CONFIG,
@@ -124,6 +128,11 @@ static void ask_string(struct usb_host *host)
     }
 }
 
+static unsigned bcd_usb(const struct usb_host *host)
+{
+    return host->device_descriptor[2] | (unsigned)host->device_descriptor[3] << 8;
+}
+
 static void step_ask(struct usb_host *host)
 {
     switch ((enum step)host->step) {
@@ -135,6 +144,17 @@ static void step_ask(struct usb_host *host)
         break;
     case STEP_DEVICE:
         ask_descriptor(host, TYPE_DEVICE, 0, 18);
+        break;
+    case STEP_BOS_HEAD:
+        if (bcd_usb(host) >= BCD_USB_WITH_BOS) {
+            ask_descriptor(host, TYPE_BOS, 0, 5);
+        } else {
+            host->step = STEP_BOS;
+            step_next(host);
+        }
+        break;
+    case STEP_BOS:
+        ask_descriptor(host, TYPE_BOS, 0, host->bos_length);
         break;
     case STEP_QUALIFIER:
         if (host->device_descriptor[3] >= 2) {
@@ -219,6 +239,19 @@ static void took_device(struct usb_host *host, size_t length)
         .product = (uint16_t)(data[10] | data[11] << 8),
         .release = (uint16_t)(data[12] | data[13] << 8),
     };
+    step_next(host);
+}
+
+static void took_bos_head(struct usb_host *host, size_t length)
+{
+    const uint8_t *data = host->control.data;
+
+    host->bos_length = (uint16_t)(data[2] | data[3] << 8);
+    if (length != 5 || data[0] != 5 || data[1] != TYPE_BOS || host->bos_length < 5) {
+        host_violation(host, "BOS descriptor: %zu bytes, bLength %u, type %u, wTotalLength %u",
+                       length, data[0], data[1], host->bos_length);
+        host->step = STEP_BOS;
+    }
     step_next(host);
 }
 
@@ -334,6 +367,13 @@ static void step_took(struct usb_host *host, size_t length)
     case STEP_DEVICE:
         took_device(host, length);
         break;
+    case STEP_BOS_HEAD:
+        took_bos_head(host, length);
+        break;
+    case STEP_BOS:
+        check_bos(host, host->control.data, length);
+        step_next(host);
+        break;
     case STEP_CONFIG_HEAD:
         took_config_head(host, length);
         break;
@@ -363,6 +403,8 @@ static const char *step_name(unsigned step)
         "GET_DESCRIPTOR device (first look)",
         "SET_ADDRESS",
         "GET_DESCRIPTOR device",
+        "GET_DESCRIPTOR BOS",
+        "GET_DESCRIPTOR BOS",
         "GET_DESCRIPTOR device qualifier",
         "GET_DESCRIPTOR configuration",
         "GET_DESCRIPTOR configuration",
@@ -385,7 +427,10 @@ static void step_stalled(struct usb_host *host)
         return;
     }
     host_violation(host, "%s stalled", step_name(host->step));
-    if (host->step == STEP_LANGUAGES) {
+    if (host->step == STEP_BOS_HEAD || host->step == STEP_BOS) {
+        host->step = STEP_BOS;
+        step_next(host);
+    } else if (host->step == STEP_LANGUAGES) {
         host->language = 0;
         step_next(host);
     } else if (host->step == STEP_INTERFACE_NAMES) {

@@ -173,6 +173,7 @@ struct usb_host {
     uint8_t device_descriptor[18];
     uint8_t configuration[CONFIGURATION_MAX];
     size_t configuration_length;
+    uint16_t bos_length;
     uint16_t language;
     unsigned string_interface; // whose name is asked for
     struct usb_identity identity;
@@ -183,6 +184,7 @@ struct usb_host {
     bool wanted_open;
     bool throttled;
     enum acm_state acm_state;
+    uint32_t wanted_rate; // that the cable's other side has set
     uint32_t line_rate;
     struct event drain_timer;
     uint8_t out_queue[OUT_QUEUE_SIZE];
@@ -231,6 +233,7 @@ const uint8_t *next_descriptor(const uint8_t *at, const uint8_t *end);
 
 // usb_host_descriptors.c: complaints end in violations; false: Linux would not use it.
 bool check_device_descriptor(struct usb_host *host, const uint8_t *data, size_t length);
+void check_bos(struct usb_host *host, const uint8_t *data, size_t length);
 bool check_configuration(struct usb_host *host, const uint8_t *data, size_t length);
 // A pipe for an endpoint, from its checked descriptor.
 void describe_pipe(struct data_pipe *pipe, const uint8_t *descriptor);

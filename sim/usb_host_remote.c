@@ -160,7 +160,7 @@ static void control_done(struct usb_host *host, enum control_result result, size
     }
     memcpy(setup, urb->setup, sizeof(setup));
     urb->actual = length < urb->length ? length : urb->length;
-    if (control_is_in(urb)) {
+    if (control_is_in(urb) && urb->actual != 0) {
         memcpy(urb->data, host->control.data, urb->actual);
     }
     if (result == CONTROL_OK) {

@@ -27,17 +27,43 @@ from harness import check_tool  # noqa: E402
 
 TRANSPORT = "dapdirect_swd"
 EDIT_S = 0.201  # `edit_s` of `make bench`, where build/bench.json has none
-ROUNDS = 8
+SAMPLES = 60  # of each way to read memory
 # Reads as `dump` and IDEs do them: large blocks, through GDB.
-READ_RATE = """python
+SAMPLER = """
 import time
-memory, begin, size = gdb.selected_inferior(), time.perf_counter(), 0
-while time.perf_counter() - begin < 0.4:
+def sample():
+    memory, begin = gdb.selected_inferior(), time.perf_counter()
     memory.read_memory(0x24000000, 0x80000)
-    size += 0x80000
-print("RATE", size / (time.perf_counter() - begin) / 1048576)
-end
+    print("SAMPLE", 0.5 / (time.perf_counter() - begin), flush=True)
 """
+
+
+class Reader:
+    """A GDB that reads 512 KiB whenever it is asked to; use it in a `with`."""
+
+    def __init__(self, folder, port):
+        script = folder / "sampler.py"
+        script.write_text(SAMPLER)
+        self.process = subprocess.Popen(
+            ["gdb-multiarch", "-q", "-nx", str(CONSOLE), "-ex", "set confirm off", "-ex", "set prompt", "-ex",
+             f"target extended-remote 127.0.0.1:{port}", "-ex", f"source {script}"], cwd=ROOT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.kill()
+        self.process.communicate()
+
+    def sample(self):
+        """MiB/s."""
+        self.process.stdin.write("python sample()\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if "SAMPLE" in line:
+                return float(line.split("SAMPLE")[1])
+        raise AssertionError("GDB ended")
 
 
 class Wrapper(GdbServer):
@@ -81,34 +107,26 @@ def check_session(text):
 
 
 def read_rates(board):
-    """MiB/s through GDB: straight at OpenOCD, and with the server between. In turns, the best of each: what
-    else runs on this computer only ever makes it slower."""
+    """MiB/s through GDB: straight at OpenOCD, and with the server between. Short samples in turns, and of each
+    the best quarter: what else runs on this computer only ever makes it slower."""
     port = 43000 + os.getpid() % 900
     log = open(board.folder / "openocd.log", "w")
-    script = board.folder / "rate.gdb"
-    script.write_text(READ_RATE)
-    process = subprocess.Popen(board.openocd_arguments(TRANSPORT, f"gdb_port {port}; {QUIET_PORTS}"),
-                               stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
-    rates = {"direct": [], "through": []}
-
-    def measure(key, where):
-        text = board.gdb(f"127.0.0.1:{where}", f"source {script}", elf=CONSOLE)
-        rates[key].append(float(re.search(r"^RATE (\S+)", text, re.M).group(1)))
-
+    process = subprocess.Popen(board.openocd_arguments(
+        TRANSPORT, f"stm32h7x.cpu0 configure -gdb-max-connections 2; gdb_port {port}; {QUIET_PORTS}"),
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT)
     try:
         wait_for(lambda: "for gdb connections" in (board.folder / "openocd.log").read_text(), 20,
                  "OpenOCD")
         server = GdbServer(board, "built-in")
         server.command[-1] = f"127.0.0.1:{port}"
-        with server:
-            for _ in range(ROUNDS):
-                measure("direct", port)
-                measure("through", server.port)
+        with server, Reader(board.folder, port) as direct, Reader(board.folder, server.port) as through:
+            pairs = [(direct.sample(), through.sample()) for _ in range(SAMPLES)]
     finally:
         process.terminate()
         process.wait(10)
         log.close()
-    return max(rates["direct"]), max(rates["through"])
+    best = [sorted(rates)[-SAMPLES // 4:] for rates in zip(*pairs)]
+    return [sum(rates) / len(rates) for rates in best]
 
 
 def main():

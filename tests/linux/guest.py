@@ -41,7 +41,7 @@ class Guest:
             self.arguments += ["-chardev", f"socket,id=redir,path={redir},reconnect=1",
                                "-device", "usb-redir,id=board,bus=xhci.0,port=1,chardev=redir"]
         if network:
-            self.arguments += ["-netdev", "user,id=net", "-device", "e1000,netdev=net"]
+            self.arguments += ["-netdev", "user,id=net", "-device", "e1000,netdev=net,romfile="]
         self.files = dict(files)
 
     def __enter__(self):

@@ -62,6 +62,11 @@ static void answer_descriptor(struct fake_device *device)
     case 3:
         answer_string(device, device->setup[2]);
         break;
+    case 15:
+        device->control_stalled = device->bos_length == 0;
+        memcpy(device->control_data, device->bos, device->bos_length);
+        device->control_length = device->bos_length;
+        break;
     default:
         device->control_stalled = true;
         break;

@@ -27,6 +27,8 @@ struct fake_device {
     uint8_t device[18];
     uint8_t configuration[256];
     size_t configuration_length;
+    uint8_t bos[64]; // asked for with bcdUSB above 0200; without one that is stalled
+    size_t bos_length;
     const char *strings[6]; // by index; NULL stalls
     bool naks_control;      // every data and status stage
     bool silent;            // answers nothing at all

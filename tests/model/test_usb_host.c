@@ -302,6 +302,72 @@ static void test_bad_descriptors(void **state)
     }
 }
 
+static const uint8_t good_bos[] = {5, 15, 15, 0, 2, 7, 16, 2, 0, 0, 0, 0, 3, 16, 9};
+
+static void enumerate_with_bos(struct bench *bench, size_t at, uint8_t value)
+{
+    bench->device->device[2] = 0x10; // USB 2.10
+    memcpy(bench->device->bos, good_bos, sizeof(good_bos));
+    bench->device->bos[at] = value;
+    bench->device->bos_length = sizeof(good_bos);
+    enumerate(bench);
+}
+
+static void test_bos(void **state)
+{
+    struct bench *bench = *state;
+
+    enumerate_with_bos(bench, 0, 5);
+    assert_string_equal(bench->violation, "");
+    assert_true(bench->link);
+    assert_memory_equal(bench->device->log[3].setup, "\x80\6\0\x0F\0\0\5\0", 8);
+    assert_memory_equal(bench->device->log[4].setup, "\x80\6\0\x0F\0\0\x0F\0", 8);
+}
+
+static void test_bad_bos(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+        const char *text;
+    } bad[] = {
+        {0, 4, "bLength 4"},
+        {1, 2, "type 2"},
+        {2, 4, "wTotalLength 4"},
+        {2, 16, "wTotalLength 16, 15 bytes came"},
+        {4, 1, "bNumDeviceCaps 1"},
+        {5, 2, "no device capability at byte 5"},
+        {6, 5, "capability at byte 5"},
+        {12, 4, "no device capability at byte 12"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        void *own;
+        struct bench *bench;
+
+        set_up(&own);
+        bench = own;
+        enumerate_with_bos(bench, bad[i].at, bad[i].value);
+        if (strstr(bench->violation, bad[i].text) == NULL) {
+            fail_msg("bos[%zu] = %u: \"%s\" does not contain \"%s\"", bad[i].at, bad[i].value,
+                     bench->violation, bad[i].text);
+        }
+        assert_true(bench->link); // Linux goes on without it
+        tear_down(&own);
+    }
+}
+
+static void test_missing_bos(void **state)
+{
+    struct bench *bench = *state;
+
+    bench->device->device[2] = 0x10;
+    enumerate(bench);
+    assert_non_null(strstr(bench->violation, "GET_DESCRIPTOR BOS stalled"));
+    assert_true(bench->link);
+}
+
 static void test_announced_string_is_missing(void **state)
 {
     struct bench *bench = *state;
@@ -635,6 +701,9 @@ int main(void)
         TEST(test_device_without_serial_port),
         TEST(test_no_union_descriptor),
         TEST(test_bad_descriptors),
+        TEST(test_bos),
+        TEST(test_bad_bos),
+        TEST(test_missing_bos),
         TEST(test_announced_string_is_missing),
         TEST(test_required_request_stalled),
         TEST(test_announced_class_request_stalled),
