@@ -399,6 +399,6 @@ void px4_line_reset(struct px4 *px4)
 struct server_action px4_action(const struct px4 *px4)
 {
     if (px4->work == PX4_WORK_LEFT && px4_now_ms(px4) - px4->left_ms >= PX4_LEAVE_MS)
-        return (struct server_action){SERVER_ACT_BOOT, px4->start_address};
-    return (struct server_action){SERVER_ACT_NOT, 0};
+        return (struct server_action){.kind = SERVER_ACT_BOOT, .address = px4->start_address};
+    return (struct server_action){.kind = SERVER_ACT_NOT};
 }

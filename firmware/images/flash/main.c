@@ -14,6 +14,7 @@
 #include "core/px4.h"
 #include "core/server.h"
 #include "firmware/board.h"
+#include "firmware/chip/flash.h"
 #include "firmware/chip/hash.h"
 #include "firmware/chip/image.h"
 #include "firmware/chip/interrupt.h"
@@ -119,6 +120,48 @@ static const struct ram_service *ram_service(void)
     return &service;
 }
 
+_Static_assert(FLASH_ADDRESS == QL_BOOTLOADER_ADDRESS && FLASH_SIZE == QL_BOOTLOADER_MAX &&
+                   FLASH_STAGING == QL_STAGING_ADDRESS,
+               "SPEC.md section 18");
+
+static struct bootloader_protection own_flash_protection(void *context)
+{
+    (void)context;
+    return (struct bootloader_protection){.options = flash_options(),
+                                          .read = uid_read_protection(),
+                                          .write = flash_is_write_protected(),
+                                          .debugger = reset_has_debugger()};
+}
+
+static void own_flash_change(void *context, enum ql_protect what)
+{
+    (void)context;
+    flash_options_change(what == QL_PROTECT_READ    ? FLASH_READ_LEVEL_1
+                         : what == QL_PROTECT_WRITE ? FLASH_WRITE_PROTECT
+                                                    : FLASH_WRITE_ALLOW);
+}
+
+static enum bootloader_change own_flash_change_state(void *context)
+{
+    (void)context;
+    switch (flash_options_state()) {
+    case FLASH_CHANGING:
+        return BOOTLOADER_CHANGING;
+    case FLASH_CHANGED:
+        return BOOTLOADER_CHANGED;
+    default:
+        return BOOTLOADER_NOT_CHANGED;
+    }
+}
+
+static const struct bootloader_flash own_flash = {
+    .bytes = (const uint8_t *)FLASH_ADDRESS,
+    .staging = (const uint8_t *)FLASH_STAGING,
+    .protection = own_flash_protection,
+    .change = own_flash_change,
+    .change_state = own_flash_change_state,
+};
+
 static void inputs_start(void)
 {
     if (board.button.present) {
@@ -153,6 +196,7 @@ static void server_start(const struct reset_words *words)
         .policy = &lock_policy,
         .lock_memory = &lock_memory,
         .ram = ram_service(),
+        .flash = &own_flash,
         .ring = ring,
         .ring_size = sizeof ring,
     };
@@ -345,6 +389,8 @@ static void act(const struct server_action *action)
         program_start(action->address, START_BY_HOST);
     case SERVER_ACT_BOOT_RAM:
         program_start(action->address, START_IN_RAM);
+    case SERVER_ACT_REPLACE:
+        flash_replace(action->length);
     case SERVER_ACT_RESET_STAY:
         reset_into_bootloader();
     default:
