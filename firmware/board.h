@@ -27,6 +27,7 @@ struct board {
     struct board_signal button; // held at reset: stay in the bootloader
     struct board_signal vbus;   // not present: taken as always powered
     uint32_t reserved_end; // bytes at the chip's end that are not for programs, multiple of 4096
+    uint32_t px4_id, px4_revision; // what uploaders of PX4 and ArduPilot know the board by
 };
 
 extern const struct board board;
