@@ -16,6 +16,7 @@
 #include <sodium.h>
 
 #include "abi/bytes.h"
+#include "abi/crc32.h"
 #include "core/server.h"
 #include "tests/unit/fake_nor.h"
 
@@ -105,6 +106,8 @@ static void run(uint32_t time_us)
     fake_nor_pass_us(&fake, time_us);
 }
 
+static struct bootloader_flash own_flash;
+
 // Bodies: u8 kind, u8 tag, u16 payload length (as far as there are bytes), payload. Stream
 // operations get the update's id and number where the input has FF FF FF FF, and addresses are
 // brought near the programs' area.
@@ -128,6 +131,11 @@ static size_t body_take(const uint8_t *data, size_t size)
         ql_store_u32(payload + QL_END_ID, server.update.id);
         ql_store_u32(payload + QL_END_COUNT, server.update.taken);
     }
+    // Nobody guesses a hash.
+    if (frame.kind == QL_KIND_REPLACE && length == QL_REPLACE_SIZE &&
+        ql_load_u32(payload + QL_REPLACE_SHA256) == UINT32_MAX &&
+        ql_load_u32(payload) <= QL_BOOTLOADER_MAX)
+        crypto_hash_sha256(payload + QL_REPLACE_SHA256, own_flash.staging, ql_load_u32(payload));
     size_t encoded = ql_frame_encode(&frame, line, sizeof line);
     server_receive(&server, line, encoded);
     return 4 + have;
@@ -135,23 +143,77 @@ static size_t body_take(const uint8_t *data, size_t size)
 
 // RAM that a host may load, on the heap's terms: the sanitizer sees its ends.
 enum { RAM_FIRST = 0x24000000, RAM_SIZE = 0x2000 };
-static uint8_t *ram_memory;
+static uint8_t *ram_memory, *staging;
+
+static uint8_t *ram_place(uint32_t address)
+{
+    return address >= QL_STAGING_ADDRESS ? staging + (address - QL_STAGING_ADDRESS)
+                                         : ram_memory + (address - RAM_FIRST);
+}
 
 static void ram_store(void *context, uint32_t address, const uint8_t *bytes, uint32_t length)
 {
     (void)context;
     check(!(server.lock.policy == NULL), "a locked board has loaded RAM");
-    memcpy(ram_memory + (address - RAM_FIRST), bytes, length);
+    check(server.action.kind != SERVER_ACT_REPLACE, "the image changed after it was checked");
+    memcpy(ram_place(address), bytes, length);
 }
 
 static const uint8_t *ram_bytes(void *context, uint32_t address)
 {
     (void)context;
-    return ram_memory + (address - RAM_FIRST);
+    return ram_place(address);
 }
 
-static const struct ram_area ram_areas[] = {{RAM_FIRST, RAM_FIRST + RAM_SIZE}};
-static const struct ram_service ram = {NULL, ram_areas, 1, ram_store, ram_bytes};
+static const struct ram_area ram_areas[] = {
+    {RAM_FIRST, RAM_FIRST + RAM_SIZE},
+    {QL_STAGING_ADDRESS, QL_STAGING_ADDRESS + QL_BOOTLOADER_MAX}};
+static const struct ram_service ram = {NULL, ram_areas, 2, ram_store, ram_bytes};
+
+// The microcontroller's own flash: any change but the three that can be asked for is a fault.
+static struct bootloader_protection protection;
+
+static struct bootloader_protection own_protection(void *context)
+{
+    (void)context;
+    return protection;
+}
+
+static void own_change(void *context, enum ql_protect what)
+{
+    (void)context;
+    check(server.lock.policy != NULL, "a locked board has changed its protection");
+    check(what == QL_PROTECT_READ || what == QL_PROTECT_WRITE || what == QL_PROTECT_WRITE_OFF,
+          "a change that nobody can ask for");
+    protection.read = what == QL_PROTECT_READ ? 0x55 : protection.read;
+    protection.write = what == QL_PROTECT_READ ? protection.write : what == QL_PROTECT_WRITE;
+}
+
+static enum bootloader_change own_change_state(void *context)
+{
+    (void)context;
+    return BOOTLOADER_CHANGED;
+}
+
+static struct bootloader_flash own_flash = {
+    .protection = own_protection, .change = own_change, .change_state = own_change_state};
+
+// A bootloader that would be taken; inputs change bytes of it.
+static void staging_fill(void)
+{
+    uint8_t *marker = staging + QL_MARKER_OFFSET;
+    memset(staging, 0, QL_BOOTLOADER_MAX);
+    ql_store_u32(staging, 0x20002000);
+    ql_store_u32(staging + 4, QL_BOOTLOADER_ADDRESS + 0x101);
+    ql_store_u32(marker, QL_MARKER_MAGIC);
+    ql_store_u16(marker + QL_MARKER_VERSION, QL_MARKER_VERSION_KNOWN);
+    ql_store_u16(marker + QL_MARKER_SIZE_FIELD, QL_MARKER_SIZE);
+    ql_store_u32(marker + QL_MARKER_ADDRESS, QL_BOOTLOADER_ADDRESS);
+    ql_store_u32(marker + QL_MARKER_LENGTH, QL_BOOTLOADER_MIN);
+    memcpy(marker + QL_MARKER_BOARD, facts.board_name, strlen(facts.board_name));
+    ql_store_u32(marker + QL_MARKER_CRC, ql_crc32(0, staging, QL_BOOTLOADER_MIN));
+    protection = (struct bootloader_protection){.read = 0xAA};
+}
 
 static void start(uint8_t options)
 {
@@ -160,8 +222,12 @@ static void start(uint8_t options)
     if (!created) {
         fake_nor_create(&fake, CHIP_SIZE);
         ram_memory = calloc(1, RAM_SIZE);
+        staging = calloc(1, QL_BOOTLOADER_MAX);
+        own_flash.bytes = calloc(1, QL_BOOTLOADER_MAX);
+        own_flash.staging = staging;
     }
     created = true;
+    staging_fill();
     fake_nor_reset(&fake);
     memset(fake.array + 0xF0000, 0xFF, 0x10000);
     memset(fake.array + 0x100000, options & 2 ? 0xFF : 0, 0x20000);
@@ -179,6 +245,7 @@ static void start(uint8_t options)
                                    .sha256 = &sha256,
                                    .policy = options & 0x20 ? NULL : &lock_policy,
                                    .ram = &ram,
+                                   .flash = &own_flash,
                                    .ring = ring,
                                    .ring_size = sizeof ring};
     server_init(&server, &config);
@@ -211,6 +278,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check((options & 0x20) == 0 ||
               (server.update.state == QL_UPDATE_NONE && fake.erases + fake.programs == 0),
           "a locked board has changed its chip");
+    check((options & 0x20) == 0 || server.action.kind != SERVER_ACT_REPLACE,
+          "a locked board replaces its bootloader");
     // A chip operation under way ends, well or by its limit; then the board answers.
     for (unsigned i = 0; i < 40; i++)
         run(100000);
