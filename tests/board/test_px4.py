@@ -394,6 +394,21 @@ def test_half_commands():
         world.wait_program()
 
 
+def test_killed_in_an_erase():
+    """a host that is killed while the board erases for seconds: our own tool is answered at once"""
+    with World() as world:
+        world.board.control("chip-times maximum")
+        world.host.identify()
+        world.host.command(px4.EXTF_ERASE, struct.pack("<I", MIB))
+        world.port.sleep(0.5)
+        check_equal(world.port.read(3, 0.1), b"\0\0\0", "percents")
+        world.line.write(client.frame(client.HELLO, 5, struct.pack("<HHI", 1, 1, 0)))
+        world.line.held = b""
+        begin_s = world.port.now_s
+        check_equal(world.serial.receive(1000)[:2], (client.HELLO | 0x80, 5), "answer")
+        check(world.port.now_s - begin_s < 0.1, "it came late")
+
+
 def test_windowed():
     """a host that does not wait for answers gets each of them"""
     data = content(100_800)
