@@ -228,6 +228,14 @@ def test_crc_of_what_is_sealed():
         check_equal(found, px4.padded_crc(world.chip(length), world.host.size), "CRC")
 
 
+def test_info():
+    """quadlane info --json tells the board id"""
+    with harness.Board() as board:
+        board.control("button down")
+        found = harness.json_of(board.tool("info", "--json"))
+        check_equal(found["px4"], {"board_id": 1060, "board_revision": 0}, "px4")
+
+
 def test_gates():
     """no erase and no bytes without GET_SYNC and the three questions; INVALID closes the gates; no bytes without erase"""
     with World() as world:
