@@ -76,6 +76,9 @@ enum ql_code {
     QL_DFU_PLAIN = 85,
     QL_DFU_FOREIGN = 86,
 
+    QL_EXST_DAMAGED = 89,
+    QL_EXST_UNFIT = 90,
+
     QL_INTERRUPTED = 130,
 };
 

@@ -43,6 +43,7 @@ enum cli_option {
     CLI_BOARD_NAME = 1 << 26,
     CLI_FORCE = 1 << 27,
     CLI_FOLDER = 1 << 28,
+    CLI_EXST = 1 << 30,
     CLI_GDB = 1 << 29, // all options of gdb-server
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
