@@ -18,7 +18,7 @@ TEST_PROGRAMS += $(UNIT_TESTS)
 # The driver on the virtual board's chip, which knows nothing of it.
 UNIT_ON_MODEL         := $(addprefix $(BUILD)/tests/unit/test_,nor_chips nor_on_model power_cuts)
 UNIT_ON_MODEL_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) \
-                           core/lock_open.c tests/unit/model_bus.c)
+                           core/lock_open.c tests/unit/model_bus.c tests/unit/model_stranger.c)
 
 $(UNIT_ON_MODEL): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(UNIT_ON_MODEL_OBJECTS) \
                   $$(NOR_ASAN) $$(SIM_MACHINE_ASAN)
@@ -46,3 +46,20 @@ $(FUZZ_DEVICE): $(FUZZ_DEVICE_OBJECTS) | $(FUZZ_DEVICE_SEEDS)
 	$(CLANG) -fsanitize=fuzzer,address,undefined $^ -lsodium -o $@
 
 FUZZ_PROGRAMS += $(FUZZ_DEVICE)
+
+# The DFU interface: requests of all kinds, with what dfu-util does as seeds.
+FUZZ_DFU         := $(BUILD)/fuzz/fuzz_dfu
+FUZZ_DFU_OBJECTS := $(filter-out %/fuzz_device_frames.o,$(FUZZ_DEVICE_OBJECTS)) $(BUILD)/fuzz/tests/fuzz/fuzz_dfu.o
+FUZZ_DFU_SEEDS   := $(BUILD)/fuzz/found/fuzz_dfu/blank
+
+$(BUILD)/fuzz/tests/fuzz/fuzz_dfu.o: $(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(FUZZ_DFU_SEEDS): tests/fuzz/dfu_seeds
+	$< $(@D)
+
+$(FUZZ_DFU): $(FUZZ_DFU_OBJECTS) | $(FUZZ_DFU_SEEDS)
+	$(CLANG) -fsanitize=fuzzer,address,undefined $^ -lsodium -o $@
+
+FUZZ_PROGRAMS += $(FUZZ_DFU)

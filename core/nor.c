@@ -351,12 +351,29 @@ static int write_enable(struct nor *nor)
     return all_set(nor, status, SR1_WEL) ? 0 : QL_ERROR_REFUSED;
 }
 
+// After an operation that ran out of time the chip may still be at work, and takes no command then.
+static int doubt_end(struct nor *nor)
+{
+    struct pair status;
+    if (!nor->doubtful)
+        return 0;
+    int error = register_read(nor, OP_READ_STATUS_1, &status);
+    if (error != 0)
+        return error;
+    if (any_set(status, SR1_BUSY))
+        return QL_ERROR_BUSY;
+    nor->doubtful = false;
+    return 0;
+}
+
 // Makes the chip ready for an operation that changes it.
 static int operation_prepare(struct nor *nor)
 {
     if (nor->state == NOR_WORKING)
         return QL_ERROR_BUSY;
     int error = nor_unmap(nor);
+    if (error == 0)
+        error = doubt_end(nor);
     return error != 0 ? error : write_enable(nor);
 }
 
@@ -554,18 +571,12 @@ int nor_map(struct nor *nor)
         return QL_ERROR_ABSENT;
     if (nor->state == NOR_WORKING)
         return QL_ERROR_BUSY;
-    if (nor->doubtful) {
-        struct pair status;
-        int error = register_read(nor, OP_READ_STATUS_1, &status);
-        if (error != 0)
-            return error;
-        if (any_set(status, SR1_BUSY))
-            return QL_ERROR_BUSY;
-        nor->doubtful = false;
-    }
+    int error = doubt_end(nor);
+    if (error != 0)
+        return error;
     struct nor_command command;
     nor_read_command(nor, &command);
-    int error = nor->bus->map(nor->bus->context, &command);
+    error = nor->bus->map(nor->bus->context, &command);
     if (error == 0)
         nor->state = NOR_MAPPED;
     return error;

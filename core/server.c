@@ -469,8 +469,11 @@ static void boot_run(struct server *server, uint32_t address)
         address = server_boot_address(server);
     if (!server->job_begun) {
         server->job_begun = true;
-        outcome = server_check_begin(server, address);
-        done = outcome.status != QL_STATUS_OK;
+        // What END has just read back need not be read again.
+        bool verified = update_is_verified_at(&server->update, address);
+        outcome =
+            verified ? server_program_check(server, address) : server_check_begin(server, address);
+        done = verified || outcome.status != QL_STATUS_OK;
     } else {
         done = server_check_run(server, address, &outcome);
     }

@@ -98,6 +98,12 @@ bool update_is_open(const struct update *update)
     return update->state == QL_UPDATE_OPEN || update->state == QL_UPDATE_VERIFYING;
 }
 
+bool update_is_verified_at(const struct update *update, uint32_t address)
+{
+    return update->state == QL_UPDATE_COMPLETE && update->address == address &&
+           (update->flags & QL_BEGIN_FLAG_PROGRAM) != 0;
+}
+
 bool update_is_idle(const struct update *update)
 {
     return !update_is_open(update) && update->step == UPDATE_STEP_NEXT;

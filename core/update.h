@@ -99,6 +99,9 @@ void update_set_lock(struct update *update, const struct lock *lock);
 
 bool update_is_open(const struct update *update);
 
+// Was the last update a program at this address, which END has found right in the chip?
+bool update_is_verified_at(const struct update *update, uint32_t address);
+
 // Is the chip free for others: no update open and no chip operation of a closed one under way?
 bool update_is_idle(const struct update *update);
 

@@ -58,6 +58,8 @@ struct ql_board {
     struct ql_settings settings;
     uint8_t last_kind; // enum ql_last_kind; of the newest update that the records know
     uint32_t last_address, last_length;
+    uint16_t dfu_status; // why the last DFU download or upload failed
+    uint32_t dfu_detail;
     uint32_t build_size; // of the bootloader
     uint8_t build_sha256[QL_SHA256_SIZE];
     uint8_t id_told[QL_BOARD_ID_SIZE]; // what the board itself says

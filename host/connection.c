@@ -4,6 +4,7 @@
 #include "host/connection.h"
 
 #include "host/discovery.h"
+#include "host/touch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,13 @@ static int open_port(struct ql_connection *connection, const char *port, uint64_
         char sentence[sizeof failure->sentence];
         snprintf(sentence, sizeof sentence, "%s", failure->sentence);
         snprintf(failure->sentence, sizeof failure->sentence, "%.120s: %.200s", port, sentence);
+        if (strchr(port, ':') == NULL)
+            ql_hint(
+                failure,
+                "is it the right port? If a program of yours runs there: --touch %.80s asks it "
+                "for the bootloader, if it listens to the 1200-baud touch; else reset the board "
+                "with its button held. `quadlane list` shows the boards that are there",
+                port);
     }
     if (result != 0)
         ql_link_close(link);
@@ -80,6 +88,7 @@ static bool serial_matches(const char *wanted, const char *serial)
 struct search {
     struct ql_connection *connection;
     const char *serial;
+    const struct ql_touch *touch;
     struct ql_found found[QL_FOUND_MAX];
     size_t count;  // candidates, at the front of found
     size_t opened; // index of the one whose line is open, or QL_FOUND_MAX
@@ -142,8 +151,11 @@ static int search_boards(struct search *search)
     size_t count = 0;
     ql_discover_usb(all, &count);
     const size_t usb_count = count;
-    ql_discover_virtual(all, &count);
+    if (search->touch == NULL) // a virtual board cannot be touched
+        ql_discover_virtual(all, &count);
     for (size_t i = 0; i < count; i++) {
+        if (search->touch != NULL && !ql_touch_brought(search->touch, &all[i]))
+            continue;
         if (i < usb_count && serial_matches(search->serial, all[i].serial))
             search->found[search->count++] = all[i];
         else if (i >= usb_count)
@@ -159,6 +171,12 @@ static int fail_none(const struct search *search, struct ql_failure *failure)
     if (search->problem != 0 && search->serial == NULL) {
         *failure = search->failure;
         return search->problem;
+    }
+    if (search->touch != NULL) {
+        ql_fail(failure, QL_NO_BOARD, "the touch brought no bootloader");
+        ql_hint(failure, "does the program listen to it (ql_touch of the SDK), and is it the right "
+                         "port? Else reset the board with its button held, or twice");
+        return -QL_NO_BOARD;
     }
     if (search->serial != NULL)
         ql_fail(failure, QL_NO_BOARD, "no board with the serial number %s found", search->serial);
@@ -187,14 +205,15 @@ static int fail_several(const struct search *search, struct ql_failure *failure)
     return -QL_SEVERAL_BOARDS;
 }
 
-static int connect_found(struct ql_connection *connection, const char *serial,
+static int connect_found(struct ql_connection *connection, const struct ql_connect_options *options,
                          struct attempt *attempt, struct ql_failure *failure)
 {
     struct search *search = calloc(1, sizeof *search);
     if (search == NULL)
         return ql_fail_memory(failure);
     search->connection = connection;
-    search->serial = serial;
+    search->serial = options->serial;
+    search->touch = options->touch;
     search->opened = QL_FOUND_MAX;
     int result = search_boards(search);
     if (result != 0)
@@ -254,7 +273,7 @@ static int connect_once(struct ql_connection *connection, const struct ql_connec
                         struct attempt *attempt, struct ql_failure *failure)
 {
     if (options->port == NULL)
-        return connect_found(connection, options->serial, attempt, failure);
+        return connect_found(connection, options, attempt, failure);
     const int result = open_port(connection, connection->port, options->wait_ns, &connection->board,
                                  attempt, failure);
     if (result == 0)

@@ -12,6 +12,8 @@
 
 #define QL_PORT_SIZE 256
 
+struct ql_touch;
+
 struct ql_connection {
     struct ql_link link;
     struct ql_board board;
@@ -26,9 +28,10 @@ struct ql_connection {
 };
 
 struct ql_connect_options {
-    const char *port;   // a null pointer: look for a board
-    const char *serial; // a null pointer: any board, if there is only one
-    uint64_t wait_ns;   // how long to wait for a board that is not there
+    const char *port;             // a null pointer: look for a board
+    const char *serial;           // a null pointer: any board, if there is only one
+    const struct ql_touch *touch; // look for the USB board that it has brought; or a null pointer
+    uint64_t wait_ns;             // how long to wait for a board that is not there
     const struct ql_observer *observer;
 };
 

@@ -114,7 +114,9 @@ static int parse_number(const struct ql_setting_type *type, const char *text, ui
     const bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
     const char *digits = hexadecimal ? text + 2 : text;
     const size_t length = strspn(digits, hexadecimal ? "0123456789abcdefABCDEF" : "0123456789");
-    const bool unit = type->unit[0] != '\0' && strcmp(digits + length, type->unit + 1) == 0;
+    const char *rest = digits + length;
+    const bool unit =
+        type->unit[0] != '\0' && strcmp(rest + strspn(rest, " "), type->unit + 1) == 0;
     if (length == 0 || (digits[length] != '\0' && !unit))
         return fail_value(type, text, ", which is no number", failure);
     const uint64_t value = length > 15 ? UINT64_MAX : strtoull(digits, NULL, hexadecimal ? 16 : 10);

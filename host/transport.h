@@ -32,6 +32,8 @@ int ql_transport_open(struct ql_transport *transport, const char *port, struct q
 void ql_transport_close(struct ql_transport *transport);
 
 int ql_serial_open(struct ql_transport *transport, const char *name, struct ql_failure *failure);
+// Opens it at 1200 baud with DTR and takes DTR away.
+int ql_serial_touch(const char *name, struct ql_failure *failure);
 int ql_unix_open(struct ql_transport *transport, const char *path, struct ql_failure *failure);
 int ql_tcp_open(struct ql_transport *transport, const char *address, struct ql_failure *failure);
 int ql_lockstep_open(struct ql_transport *transport, const char *path, struct ql_failure *failure);

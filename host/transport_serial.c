@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define DRAIN_MS 300
+#define TOUCH_NS (100 * QL_NS_PER_MS)
 
 struct serial {
     struct sp_port *port; // a null pointer for a pseudo terminal
@@ -193,5 +194,27 @@ int ql_serial_open(struct ql_transport *transport, const char *name, struct ql_f
                                        .read = serial_read,
                                        .write = serial_write,
                                        .close = serial_close};
+    return 0;
+}
+
+int ql_serial_touch(const char *name, struct ql_failure *failure)
+{
+    const int dtr = TIOCM_DTR;
+    struct ql_transport transport;
+    struct termios settings;
+    const int result = ql_serial_open(&transport, name, failure);
+    if (result != 0)
+        return result;
+    // What cannot be set (a pseudo terminal has no DTR) is told by closing.
+    const int descriptor = ((struct serial *)transport.context)->descriptor;
+    if (tcgetattr(descriptor, &settings) == 0) {
+        cfsetispeed(&settings, B1200);
+        cfsetospeed(&settings, B1200);
+        tcsetattr(descriptor, TCSANOW, &settings);
+    }
+    ioctl(descriptor, TIOCMBIS, &dtr);
+    ql_clock_sleep(&transport.clock, TOUCH_NS);
+    ioctl(descriptor, TIOCMBIC, &dtr);
+    transport.close(transport.context);
     return 0;
 }

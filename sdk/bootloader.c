@@ -10,6 +10,8 @@
 #include "quadlane/h750.h"
 #include "quadlane/m7.h"
 
+#define TOUCH_BAUD 1200u
+
 static void backup_write(uint32_t address, uint32_t value)
 {
     RCC_APB4ENR |= RCC_APB4ENR_RTCAPBEN;
@@ -39,5 +41,17 @@ void ql_reset(void)
     SCB_AIRCR = SCB_AIRCR_VECTKEY | (SCB_AIRCR & SCB_AIRCR_PRIGROUP) | SCB_AIRCR_SYSRESETREQ;
     m7_dsb();
     for (;;) {
+    }
+}
+
+void ql_touch(uint32_t baud, bool dtr)
+{
+    static bool dtr_before;
+    const bool asked = baud == TOUCH_BAUD && dtr_before && !dtr;
+
+    dtr_before = dtr;
+    if (asked) {
+        ql_stay_in_bootloader_after_reset();
+        ql_reset();
     }
 }

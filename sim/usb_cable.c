@@ -117,7 +117,9 @@ void cable_update_events(struct usb_cable *cable)
     if (cable->peer < 0) {
         return;
     }
-    if (cable->peer_sends && cable->from_peer.count == 0) {
+    // Before a device is configured what is written to a terminal waits there.
+    if (cable->peer_sends && cable->from_peer.count == 0 &&
+        (cable->kind != CABLE_PTY || usb_host_configured(cable->host))) {
         events |= POLLIN;
     }
     if (cable->to_peer.count != 0) {

@@ -1,5 +1,6 @@
 // The pseudo-terminal cable: programs open it like a serial port. Opened means port opened; a
-// master is not told of that, so a poll in virtual time looks after it.
+// master is not told of that, so a poll in virtual time looks after it. Nor is it told of a new
+// baud rate: the device hears of it when the port is opened, and before it is closed.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/usb_cable_parts.h"
@@ -17,8 +18,34 @@
 
 static void pty_link(void *context, bool configured)
 {
-    (void)context; // a pseudo-terminal cannot be hung up and keep its name
-    (void)configured;
+    struct usb_cable *cable = context;
+
+    // A pseudo-terminal cannot be hung up and keep its name. What was on its way is lost.
+    if (!configured) {
+        cable->from_peer.count = 0;
+        cable->to_peer.count = 0;
+    }
+    cable_update_events(cable);
+}
+
+// The terminal's baud rate is the port's.
+static void follow_rate(struct usb_cable *cable)
+{
+    static const struct {
+        speed_t code;
+        uint32_t rate;
+    } rates[] = {{B1200, 1200},   {B2400, 2400},   {B4800, 4800},     {B9600, 9600},
+                 {B19200, 19200}, {B57600, 57600}, {B115200, 115200}, {B230400, 230400}};
+    struct termios mode;
+
+    if (tcgetattr(cable->master, &mode) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        if (rates[i].code == cfgetospeed(&mode)) {
+            usb_host_rate(cable->host, rates[i].rate);
+        }
+    }
 }
 
 static void pty_poll_fire(void *context)
@@ -32,11 +59,13 @@ static void pty_poll_fire(void *context)
         return;
     }
     cable_set_peer(cable, cable->master, cable_peer_ready, POLLIN);
+    follow_rate(cable);
     usb_host_open(cable->host, true);
 }
 
 void pty_hung_up(struct usb_cable *cable)
 {
+    follow_rate(cable); // set while it was open
     usb_host_open(cable->host, false);
     cable_drop_peer(cable);
     event_arm_in(cable->machine, &cable->pty_poll, POLL_NS);

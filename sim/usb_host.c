@@ -251,6 +251,7 @@ struct usb_host *usb_host_create(struct machine *machine, const struct usb_devic
     host->machine = machine;
     host->port = *port;
     host->next_address = 1;
+    host->wanted_rate = 115200;
     host->hub_timer =
         (struct event){.fire = hub_timer_fire, .context = host, .name = "USB hub timer"};
     host->detach = (struct event){.fire = detach_fire, .context = host, .name = "USB detach"};

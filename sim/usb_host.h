@@ -57,6 +57,8 @@ void usb_host_serial(struct usb_host *host, const struct usb_serial_events *even
 // Holds over the device's coming and going: the port is opened as soon as there is one. Closing
 // lets the OUT queue drain first.
 void usb_host_open(struct usb_host *host, bool open);
+// The baud rate that the port shall have, from its next opening on, or now if it is open.
+void usb_host_rate(struct usb_host *host, uint32_t rate);
 void usb_host_throttle(struct usb_host *host, bool throttled); // true: take no more IN bytes
 size_t usb_host_send(struct usb_host *host, const uint8_t *data, size_t length); // bytes taken
 bool usb_host_configured(const struct usb_host *host);

@@ -16,7 +16,6 @@
 #define DTR_RTS                3
 #define CAPABILITY_LINE        2 // line coding, control line state, serial state
 #define PROBE_RATE             9600u
-#define OPEN_RATE              115200u
 #define DRAIN_LIMIT_NS         (30 * NS_PER_S)
 
 // --- Requests -----------------------------------------------------------------------------------
@@ -79,8 +78,8 @@ static void port_open(struct usb_host *host)
     reset_pipe(&host->acm.in);
     reset_pipe(&host->acm.out);
     send_lines(host, DTR_RTS);
-    if (host->line_rate != OPEN_RATE) {
-        send_line_coding(host, OPEN_RATE, class_request_done);
+    if (host->line_rate != host->wanted_rate) {
+        send_line_coding(host, host->wanted_rate, class_request_done);
     }
     wire_kick(host);
 }
@@ -114,6 +113,14 @@ static void port_follow(struct usb_host *host)
             host->acm_state = ACM_DRAINING;
             event_arm_in(host->machine, &host->drain_timer, DRAIN_LIMIT_NS);
         }
+    }
+}
+
+void usb_host_rate(struct usb_host *host, uint32_t rate)
+{
+    host->wanted_rate = rate;
+    if (host->configured && host->acm_state == ACM_OPEN && host->line_rate != rate) {
+        send_line_coding(host, rate, class_request_done);
     }
 }
 

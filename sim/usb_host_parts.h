@@ -184,6 +184,7 @@ struct usb_host {
     bool wanted_open;
     bool throttled;
     enum acm_state acm_state;
+    uint32_t wanted_rate; // that the cable's other side has set
     uint32_t line_rate;
     struct event drain_timer;
     uint8_t out_queue[OUT_QUEUE_SIZE];

@@ -234,6 +234,12 @@ static bool put(void *context, uint32_t address, const uint8_t *data, size_t len
         return false;
     }
     memcpy(memory, data, length);
+    // With two chips the window is a copy of both.
+    for (size_t i = 0; board->chips[1] != NULL && address >= QUADSPI_WINDOW && i < length; i++) {
+        size_t offset = address - QUADSPI_WINDOW + i;
+
+        nor_chip_array(board->chips[offset % 2])[offset / 2] = data[i];
+    }
     machine_memory_changed(board->machine, address, (uint32_t)length);
     return true;
 }

@@ -31,6 +31,7 @@ enum cli_option {
     CLI_VERSION = 1 << 12,
     CLI_SET = 1 << 13,
     CLI_DEFAULT = 1 << 14,
+    CLI_TOUCH = 1 << 15,
     CLI_PROGRAMS = 1 << 16,
     CLI_DFU = 1 << 18,
     CLI_ADAPTER = 1 << 19,
@@ -47,7 +48,7 @@ enum cli_option {
     CLI_GDB = 1 << 29, // all options of gdb-server
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
-#define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_COMMON)
+#define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
 
 struct cli;
 
@@ -59,6 +60,7 @@ struct cli_verb {
     unsigned options;      // enum cli_option
     int arguments_min, arguments_max;
     bool works_locked;           // a locked board need not be unlocked
+    uint32_t permissions;        // without these it is of no use, enum ql_permit
     int (*run)(struct cli *cli); // 0 or -code, with cli->failure filled in
 };
 
@@ -73,6 +75,7 @@ struct cli {
     unsigned options;
     const char *port;
     const char *serial;
+    const char *touch;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
@@ -121,6 +124,9 @@ int cli_identify(struct cli *cli, char id[QL_BOARD_ID_TEXT]);
 // Shows the board its key if it is locked and there is one. Without one it is a failure unless the
 // verb works locked.
 int cli_unlock(struct cli *cli);
+// Is this permitted? If not, the key is shown, although another one may have
+// unlocked the board; and if that is not enough, it is a failure.
+int cli_need(struct cli *cli, uint32_t permissions);
 // May the chip be read, after all that?
 bool cli_may_read(const struct cli *cli);
 // Both of these; with `need_chip` a board without a usable chip is a failure.

@@ -78,6 +78,31 @@ int cli_unlock(struct cli *cli)
     return works_locked(cli) && !line ? 0 : result;
 }
 
+static bool is_permitted(const struct ql_board *board, uint32_t permissions)
+{
+    return !ql_board_has(board, QL_INFO_LOCK) || (board->permissions & permissions) == permissions;
+}
+
+int cli_need(struct cli *cli, uint32_t permissions)
+{
+    struct ql_connection *connection = &cli->connection;
+    const struct ql_board *board = &connection->board;
+    char held[64];
+    if (is_permitted(board, permissions))
+        return 0;
+    int result = unlock(cli);
+    if (result == 0)
+        result = ql_board_info(&connection->link, &connection->board, &cli->failure);
+    if (result != 0 || is_permitted(board, permissions))
+        return result;
+    snprintf(held, sizeof held, "%s", cli_permissions(board->permissions));
+    ql_fail(&cli->failure, QL_LOCKED, "the key for this board permits %s, not %s", held,
+            cli_permissions(permissions));
+    ql_hint(&cli->failure, "ask the vendor for a key that permits it");
+    cli->failure.board_status = QL_STATUS_LOCKED;
+    return -QL_LOCKED;
+}
+
 bool cli_may_read(const struct cli *cli)
 {
     const struct ql_board *board = &cli->connection.board;

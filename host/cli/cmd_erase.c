@@ -109,5 +109,6 @@ const struct cli_verb cli_erase = {
     .options = CLI_BOARD | CLI_ALL | CLI_YES,
     .arguments_min = 0,
     .arguments_max = 2,
+    .permissions = QL_PERMIT_READ | QL_PERMIT_WRITE,
     .run = run,
 };

@@ -61,8 +61,11 @@ int cli_flash_start(struct cli *cli, const struct ql_image *image)
         return result;
     cli_say(cli, "started\n");
     if (ql_board_has(board, QL_INFO_BOOT_ADDRESS) && board->boot_address != address)
-        cli_say(cli, "note: by itself the board starts 0x%08X, not 0x%08X\n", board->boot_address,
-                address);
+        cli_say(
+            cli,
+            "note: by itself the board starts 0x%08X, not 0x%08X (`quadlane boot --set` changes "
+            "that)\n",
+            board->boot_address, address);
     return 0;
 }
 
@@ -153,5 +156,6 @@ const struct cli_verb cli_flash = {
     .options = CLI_BOARD | CLI_FULL | CLI_NO_BOOT | CLI_DATA | CLI_WATCH,
     .arguments_min = 1,
     .arguments_max = 2,
+    .permissions = QL_PERMIT_READ | QL_PERMIT_WRITE,
     .run = run,
 };

@@ -215,6 +215,16 @@ static void print_last_update(struct cli *cli, const struct ql_board *board,
                       failed ? json_string(ql_status_name(more->progress.status)) : json_null()));
 }
 
+static void print_dfu(struct cli *cli, const struct ql_board *board)
+{
+    struct ql_failure failure = {0};
+    if (!ql_board_has(board, QL_INFO_DFU))
+        return;
+    ql_fail_status(&failure, "", board->dfu_status, board->dfu_detail);
+    cli_say(cli, "last DFU failure  %s\n", failure.sentence + strspn(failure.sentence, ": "));
+    cli_set(cli, "dfu_failure", json_string(ql_status_name(board->dfu_status)));
+}
+
 static void print_settings(const struct cli *cli, const struct ql_board *board)
 {
     size_t count = 0;
@@ -334,6 +344,7 @@ static int run(struct cli *cli)
     print_program(cli, board);
     print_runs(cli, board, &more);
     print_last_update(cli, board, &more);
+    print_dfu(cli, board);
     print_settings(cli, board);
     cli_print_chip(cli, board);
     print_microcontroller(cli, board);

@@ -79,6 +79,8 @@ static int list_programs(struct cli *cli)
     size_t count;
     int result = cli_connect(cli, true);
     if (result == 0)
+        result = cli_need(cli, QL_PERMIT_READ);
+    if (result == 0)
         result = ql_board_make_idle(&cli->connection.link, &cli->failure);
     if (result == 0)
         result = ql_board_programs(&cli->connection.link, &cli->connection.board, true, programs,

@@ -61,5 +61,6 @@ const struct cli_verb cli_read = {
     .options = CLI_BOARD,
     .arguments_min = 3,
     .arguments_max = 3,
+    .permissions = QL_PERMIT_READ,
     .run = run,
 };

@@ -9,7 +9,9 @@ int cli_change_settings(struct cli *cli, const uint8_t *items, size_t size)
 {
     struct ql_connection *connection = &cli->connection;
     struct ql_settings kept;
-    int result = ql_board_make_idle(&connection->link, &cli->failure);
+    int result = cli_need(cli, QL_PERMIT_SETTINGS);
+    if (result == 0)
+        result = ql_board_make_idle(&connection->link, &cli->failure);
     if (result == 0)
         result = ql_board_settings(&connection->link, items, size, &kept, &cli->failure);
     // What else has changed by that: the boot address, the lowest generation.

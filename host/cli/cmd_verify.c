@@ -77,5 +77,6 @@ const struct cli_verb cli_verify = {
     .options = CLI_BOARD,
     .arguments_min = 1,
     .arguments_max = 2,
+    .permissions = QL_PERMIT_READ,
     .run = run,
 };

@@ -2,18 +2,40 @@
 //
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
+#include "host/touch.h"
 
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 
+#define TOUCH_WAIT_NS (10 * QL_NS_PER_S)
+
+// A program that runs is asked for its bootloader, which then takes a moment to appear.
+static int touch(struct cli *cli, struct ql_touch *touched, struct ql_connect_options *options)
+{
+    if (cli->touch == NULL)
+        return 0;
+    const int result = ql_touch_port(touched, cli->touch, &cli->failure);
+    if (!cli_has(cli, CLI_WAIT))
+        options->wait_ns = TOUCH_WAIT_NS;
+    if (touched->needless && options->port == NULL)
+        options->port = cli->touch;
+    else
+        options->touch = touched;
+    cli->touch = NULL; // once
+    return result;
+}
+
 int cli_reach(struct cli *cli)
 {
-    const struct ql_connect_options options = {.port = cli->port,
-                                               .serial = cli->serial,
-                                               .wait_ns = cli->wait_ns,
-                                               .observer = &cli->observer};
-    int result = ql_connect(&cli->connection, &options, &cli->failure);
+    struct ql_touch touched;
+    struct ql_connect_options options = {.port = cli->port,
+                                         .serial = cli->serial,
+                                         .wait_ns = cli->wait_ns,
+                                         .observer = &cli->observer};
+    int result = touch(cli, &touched, &options);
+    if (result == 0)
+        result = ql_connect(&cli->connection, &options, &cli->failure);
     if (result != 0)
         return result;
     cli->connected = true;
@@ -36,6 +58,8 @@ int cli_connect(struct cli *cli, bool need_chip)
     int result = cli_reach(cli);
     if (result == 0)
         result = cli_unlock(cli);
+    if (result == 0)
+        result = cli_need(cli, cli->verb->permissions);
     if (result != 0)
         return result;
     return need_chip && cli_may_read(cli)

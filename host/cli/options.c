@@ -21,6 +21,8 @@ static const struct option_text options[] = {
     {CLI_PORT, "port", "PORT", "a serial port, unix:PATH, tcp:HOST:PORT or lockstep:PATH"},
     {CLI_SERIAL, "serial", "NUMBER", "the board with this serial number"},
     {CLI_WAIT, "wait", "SECONDS", "how long to wait for a board that is not there (default 1)"},
+    {CLI_TOUCH, "touch", "PORT",
+     "ask the program behind this serial port for the bootloader first"},
     {CLI_FULL, "full", NULL, "write everything, also what the chip holds already"},
     {CLI_NO_BOOT, "no-boot", NULL, "do not start the program afterwards"},
     {CLI_DATA, "data", NULL, "the file is no program: no vector table, nothing to start"},
@@ -226,6 +228,8 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         cli->port = value;
     if (option->option == CLI_SERIAL)
         cli->serial = value;
+    if (option->option == CLI_TOUCH)
+        cli->touch = value;
     if (option->option == CLI_KEYS)
         cli->keys = value;
     if (option->option == CLI_ISSUER)

@@ -34,7 +34,7 @@ ERASES_S = [(65536, 0.150), (32768, 0.120), (4096, 0.045)]  # by falling size
 CLIENT_POLL_MS = 10
 
 # Key: (largest or smallest value allowed).
-AT_MOST = {"cold_ratio": 1.05, "blank_ratio": 1.08, "unchanged_s": 0.30, "one_sector_s": 0.45,
+AT_MOST = {"boot_ms_no_cable": 20, "cold_ratio": 1.05, "blank_ratio": 1.08, "unchanged_s": 0.30, "one_sector_s": 0.45,
            "dfu_ratio": 1.3}
 AT_LEAST = {"stop_and_wait_ratio": 10}
 

@@ -36,4 +36,14 @@ $(BUILD)/arm/tests/board/guests/%.elf: $(BUILD)/arm/tests/board/guests/%.o tests
 
 .SECONDARY: $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.o)
 
-TEST_FILES += $(GUEST_FILES)
+# A program with USB of its own, out of the bootloader's objects; `quadlane run` loads it.
+CDC_PROGRAM         := $(BUILD)/firmware/tests/board/cdc_program
+CDC_PROGRAM_OBJECTS := $(patsubst %.c,$(BUILD)/firmware/%.o,$(FIRMWARE_SHARED) \
+    firmware/boards/h750_w25q128.c tests/board/cdc_program/main.c sdk/bootloader.c)
+
+$(BUILD)/firmware/sdk/bootloader.o: private FIRMWARE_CFLAGS += -Isdk/include
+
+$(CDC_PROGRAM).elf: $(CDC_PROGRAM_OBJECTS) $(FIRMWARE_OPEN) tests/board/cdc_program/link.ld firmware/link/sections.ld
+	$(ARM)gcc $(FIRMWARE_LDFLAGS) $(filter %.o,$^) -T tests/board/cdc_program/link.ld -o $@
+
+TEST_FILES += $(GUEST_FILES) $(CDC_PROGRAM).elf

@@ -11,6 +11,7 @@ import re
 import subprocess
 
 import harness
+import test_keys
 from harness import GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests
 
 BASE = 0x90000000
@@ -57,6 +58,18 @@ def button(name):
             return
         board.control("reset")
         check_equal(json_of(board.tool("info", "--json"))["stay_reason"], 3, "stay reason")
+
+
+def locked(name):
+    """The locked image asks for a key, and obeys the right one."""
+    with Board("--board", name, bootloader=test_keys.image("vendor", board=name)) as board:
+        keys = board.folder / "keys.json"
+        keys.write_text("{}")
+        check_tool(board.tool("flash", ASLEEP, "--keys", keys), 60)
+        board_id = json_of(board.tool("id", "--json"))["board_id"]
+        test_keys.grant(keys, board_id)
+        check_tool(board.tool("flash", ASLEEP, "--keys", keys))
+        board.wait_uart(SAID, 20)
 
 
 def reserved_end(name):
@@ -120,6 +133,7 @@ def of_each_board():
     tests = {}
     for subject, text in ((flash_and_restart, "flashes, compares, starts by itself after power-on"),
                           (button, "stays for its button"),
+                          (locked, "locked: asks for a key, obeys the right one"),
                           (reserved_end, "keeps what it reserves")):
         for name in BOARDS:
             def test(subject=subject, name=name):

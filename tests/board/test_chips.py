@@ -8,16 +8,25 @@ SPDX-License-Identifier: MIT
 import pathlib
 import random
 
-from harness import (BLINK, GUESTS, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of, modes_of_chip,
+from harness import (BLINK, BOOTLOADER, GUESTS, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of, modes_of_chip,
                      run_tests, wait_for)
 
 BASE = 0x90000000
 START_LIMIT_NS = 20_000_000
-CONTENT = (BLINK.with_suffix(".bin").read_bytes() + random.Random(4).randbytes(100_000))[:100_000]
+DUAL = "stm32h750b_dk"  # has two chips
+ASLEEP = GUESTS / "asleep.elf"
 SAID = "blink: running"
 WORN = PROGRAM_ADDRESS + 0x8678
 
-assert CONTENT[WORN - PROGRAM_ADDRESS] not in (0x00, 0xFF)
+
+def make_content():
+    """A program with data behind it; the worn byte takes neither FF nor 00."""
+    content = bytearray(BLINK.with_suffix(".bin").read_bytes() + random.Random(4).randbytes(100_000))
+    content[WORN - PROGRAM_ADDRESS] = 0x3E
+    return bytes(content[:100_000])
+
+
+CONTENT = make_content()
 
 
 class Chip:
@@ -45,31 +54,41 @@ CHIPS = [
 
 
 class Used(Board):
-    """A board with this chip, whose bytes are all 00."""
+    """A board with this chip, or two of them, whose bytes are all 00."""
 
-    def __init__(self, chip, *arguments, **settings):
-        super().__init__("--chip", chip.name, *arguments, **settings)
-        self.chip = chip
+    def __init__(self, chip, count=1):
+        board = ["--board", DUAL] if count == 2 else []
+        super().__init__("--chip", chip.name, *board,
+                         bootloader=BOOTLOADER.with_name(f"{DUAL}-flash.bin") if count == 2 else BOOTLOADER)
+        self.chip, self.count, self.size = chip, count, chip.size * count
 
     def __enter__(self):
-        with open(self.folder / "nor.bin", "wb") as file:
-            file.truncate(self.chip.size)
+        for name in ("nor.bin", "nor.bin.2")[:self.count]:
+            with open(self.folder / name, "wb") as file:
+                file.truncate(self.chip.size)
         self.file = self.folder / "program.bin"
         self.file.write_bytes(CONTENT)
         return super().__enter__()
 
     def check_holds(self, address, content):
-        with open(self.folder / "nor.bin", "rb") as file:
-            file.seek(address - BASE)
-            check(file.read(len(content)) == content, f"the chip does not hold the bytes at {address:#x}")
+        """Of two chips the first has the bytes at even addresses."""
+        for number, name in enumerate(("nor.bin", "nor.bin.2")[:self.count]):
+            part = content[number::self.count]
+            with open(self.folder / name, "rb") as file:
+                file.seek((address - BASE) // self.count)
+                check(file.read(len(part)) == part, f"{name} does not hold its bytes of {address:#x}")
 
 
 def found_and_flashed(board):
     chip = board.chip
     found = json_of(board.tool("info", "--json"))["chip"]
-    check_equal((found["name"], found["jedec_id"], found["size"]), (chip.known, chip.jedec, chip.size), "the chip")
-    check_tool(board.tool("flash", board.file))
-    board.wait_uart(SAID)
+    check_equal((found["name"], found["jedec_id"], found["size"]), (chip.known, chip.jedec, board.size), "the chip")
+    if board.count == 1:  # the other board has another crystal
+        check_tool(board.tool("flash", board.file))
+        board.wait_uart(SAID)
+    else:
+        board.control("button down")
+        check_tool(board.tool("flash", board.file, "--no-boot"))
     board.check_holds(PROGRAM_ADDRESS, CONTENT)
 
 
@@ -90,13 +109,13 @@ def delta_and_verify(board):
 
 def far_end(board):
     """Data in the chip's last bytes."""
-    address = BASE + board.chip.size - 0x3000
+    address = BASE + board.size - 0x4000
     data = board.folder / "data.bin"
-    data.write_bytes(random.Random(5).randbytes(0x3000))
+    data.write_bytes(random.Random(5).randbytes(0x4000))
     check_tool(board.tool("flash", "--data", f"{address:#x}", data, "--no-boot"))
     board.check_holds(address, data.read_bytes())
     copy = board.folder / "copy.bin"
-    check_tool(board.tool("read", f"{address:#x}", "0x3000", copy))
+    check_tool(board.tool("read", f"{address:#x}", "0x4000", copy))
     check_equal(copy.read_bytes(), data.read_bytes(), "what was read")
 
 
@@ -123,18 +142,23 @@ def power_cuts(board):
 
 
 def without_cable(board):
+    if board.count == 2:
+        check_tool(board.tool("flash", ASLEEP, "--no-boot"))
     board.control("button up")
     board.control("usb unplug")
     before_ns = board.statistics()["program_started_ns"]
     board.control("power-cycle")
+    if board.count == 2:  # this board does not see its cable, and waits for it
+        board.wait_uart("good night")
+        return
     wait_for(lambda: board.statistics()["program_started_ns"] > before_ns, 10, "the start")
     found = board.statistics()
     taken_ns = found["program_started_ns"] - found["reset_ns"]
     check(taken_ns <= START_LIMIT_NS, f"{taken_ns / 1e6} ms from power-on")
 
 
-def life(chip):
-    with Used(chip) as board:
+def life(chip, count=1):
+    with Used(chip, count) as board:
         found_and_flashed(board)
         board.control("button down")  # or the program would start
         board.control("reset")
@@ -153,13 +177,14 @@ def worn(chip):
         board.wait_uart("MHz")
 
 
-def strange_modes(chip):
-    # Its EBh is good for 84 MHz, and the guest reads with what it finds: HSI / 2.
-    board = Board("--chip", chip.name, "--load", GUESTS / "modes.elf", usb=False)
+def strange_modes(chip, count=1):
+    board = Used(chip, count)
     path = board.folder / "chip"
     path.write_bytes(chip.modes)
     board.command += ["--load", f"{path}@0x24001004"]
     with board:
+        check_tool(board.tool("flash", GUESTS / "modes.elf"))
+        board.control("usb unplug")
         board.wait_uart("end\n", 60)
         check_equal(board.uart(), "".join(f"{step}\n" for step in chip.steps) + "end\n", "its starts")
 
@@ -175,6 +200,40 @@ for one in CHIPS:
     add(one, life, "flash, delta with the maximum times, far end, protected, power cuts, start without cable")
     add(one, worn, "a worn byte is told; the rest of the chip works")
     add(one, strange_modes, "left in each state that a reset does not end")
+
+
+def test_two_chips():
+    """two MT25QL512AB in dual-flash mode: the same life, and 8 KiB is the least that can be erased"""
+    chip = next(one for one in CHIPS if one.name == "MT25QL512AB")
+    life(chip, 2)
+    with Used(chip, 2) as board:
+        board.file.write_bytes(bytes(5000))
+        check_tool(board.tool("flash", "--data", "0x90201000", board.file, "--no-boot"), 32, "multiple of")
+        # What lies behind the bytes in their last unit becomes FF, and nothing else.
+        check_tool(board.tool("flash", "--data", "0x90200000", board.file, "--no-boot"))
+        board.check_holds(0x90200000, bytes(5000) + b"\xff" * 3192 + bytes(8192))
+        # Neighbours of an update stay.
+        board.file.write_bytes(random.Random(6).randbytes(20_000))
+        check_tool(board.tool("flash", "--data", "0x90202000", board.file, "--no-boot"))
+        board.check_holds(0x90200000, bytes(5000) + b"\xff" * 3192 + board.file.read_bytes())
+
+
+def test_two_unlike_chips():
+    """the second of two chips protected alone, worn alone: found and told as with one"""
+    chip = next(one for one in CHIPS if one.name == "W25Q64JV-IQ")
+    with Used(chip, 2) as board:
+        found_and_flashed(board)
+        board.control("button down")
+        board.control("reset")
+        check_equal(board.control(f"wear-out {WORN | 1:#x} program"), "ok\n", "wear-out")
+        board.file.write_bytes(bytes(byte ^ 0x55 for byte in CONTENT))
+        check_tool(board.tool("flash", "--data", f"{PROGRAM_ADDRESS:#x}", board.file), 52, f"0x{WORN | 1:08X}")
+
+
+def test_two_chips_strange_modes():
+    """two chips left in each state that a reset does not end"""
+    for name in ("IS25LP064A", "MT25QL512AB"):
+        strange_modes(next(one for one in CHIPS if one.name == name), 2)
 
 
 def test_unknown_chip():

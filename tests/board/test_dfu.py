@@ -71,10 +71,10 @@ class World(contextlib.ExitStack):
     def verdict(self):
         return struct.unpack_from("<H", self.serial().info()[0x0C])[0]
 
-    def wait_program(self):
+    def wait_program(self, said=SAID):
         self.line.wait_link(False, 2000)
         for _ in range(200):
-            if SAID in self.board.uart():
+            if said in self.board.uart():
                 return
             self.line.run(5_000_000)
         raise AssertionError(f"the program says {self.board.uart()!r}")
@@ -301,6 +301,27 @@ def test_one_at_a_time():
         check_equal(serial.end(2)[0], client.OK, "END")
         world.dfu.download(PROGRAM_ADDRESS, CONTENT, world.pages)
         world.wait_program()
+
+
+def test_all_boards():
+    """each board there is: the layout is the programs' area in blocks of its chip, a download is started"""
+    asleep = (harness.GUESTS / "asleep.elf").with_suffix(".bin")
+    for name in sorted(path.stem for path in (harness.ROOT / "firmware/boards").glob("*.c")):
+        image = harness.ROOT / f"build/firmware/{name}-flash.bin"
+        with tempfile.TemporaryDirectory() as folder, World("--board", name, bootloader=image, used=False) as world:
+            binary = pathlib.Path(folder) / asleep.name
+            subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", "--gap-fill", "0xFF", asleep.with_suffix(".elf"),
+                            binary], check=True)
+            first, end = struct.unpack("<II", world.serial().info()[0x07])
+            check_equal(world.pages[0][0], first, f"{name}: first page")
+            check_equal(sum(world.pages[-1]), end, f"{name}: end of the last page")
+            check(all(size >= 65536 for _, size in world.pages[:-1]) or world.pages[-1][1] < 65536, f"{name}: small pages")
+            content = binary.read_bytes() + random.Random(name).randbytes(150_000)
+            world.dfu.download(PROGRAM_ADDRESS, content, world.pages, leave=False)
+            check_equal(world.dfu.upload(PROGRAM_ADDRESS, len(content)), content, f"{name}: upload")
+            world.dfu.set_address(PROGRAM_ADDRESS)
+            world.dfu.leave()
+            world.wait_program("good night")
 
 
 def test_dfu_file():

@@ -22,6 +22,8 @@ import tempfile
 import time
 import zlib
 
+import client
+import dfu
 import harness
 from harness import ROOT, check, check_equal, check_tool, json_of
 
@@ -58,9 +60,9 @@ def issuers():
 
 
 @functools.lru_cache
-def image(issuer, generation=1):
+def image(issuer, generation=1, board="h750_w25q128"):
     """The locked bootloader of an issuer."""
-    name = "h750_w25q128-flash-locked"
+    name = f"{board}-flash-locked"
     built = [BUILD / f"firmware/{name}.{suffix}" for suffix in ("elf", "bin")]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     result = subprocess.run(["make", "-C", ROOT, f"BUILD={BUILD.relative_to(ROOT)}", "LIBSODIUM_SRC=build/third_party/libsodium",
@@ -68,7 +70,7 @@ def image(issuer, generation=1):
                              *[path.relative_to(ROOT) for path in built]], env=environment,
                             capture_output=True, text=True, timeout=300)
     check(result.returncode == 0, f"the locked image does not build:\n{result.stderr[-2000:]}")
-    copy = issuers() / f"{issuer}-{generation}.bin"
+    copy = issuers() / f"{board}-{issuer}-{generation}.bin"
     shutil.copy(built[1], copy)
     return copy
 
@@ -181,6 +183,40 @@ def test_board_id():
         info = json_of(board.tool("info", "--json"))
         check_equal((info["lock"]["state"], info["lock"]["issuer"]), ("open", None), "lock")
         check_tool(board.tool("info"), 0, [board_id(UIDS[1]), "open: it asks for no key"])
+
+
+def test_dfu():
+    """a locked board's DFU interface neither changes nor tells a byte; with a key from the serial port it does both"""
+    program = harness.BLINK.with_suffix(".bin").read_bytes()
+    with contextlib.ExitStack() as stack:
+        board = stack.enter_context(harness.Board("--load", f"{harness.BLINK}", bootloader=image("vendor"), uid=UIDS[0],
+                                                  usb="lockstep"))
+        board.control("button down")
+        line = client.Line(board.usb_path)
+        stack.callback(line.close)
+        line.wait_link()
+        board.control("button up")
+        host = dfu.on_line(line)
+        before = (board.folder / "nor.bin").read_bytes()
+        for refused in (lambda: host.erase(0x90100000), host.mass_erase,
+                        lambda: (host.set_address(0x90100000), host.block(b"x" * 100)),
+                        lambda: host.upload(0x90100000, 64)):
+            host.begin()
+            try:
+                refused()
+            except dfu.DfuError:
+                status = host.status()
+                check_equal((status[0], status[2]), (11, dfu.ERROR), "errVENDOR")
+                check("locked" in host.string(status[3]), host.string(status[3]))
+                continue
+            raise AssertionError("it was not refused")
+        check((board.folder / "nor.bin").read_bytes() == before, "the chip has changed")
+        host.clear()
+        key = key_bytes(grant(board.folder / "keys.json", board_id(UIDS[0])))
+        check_equal(client.Client(line).request(client.UNLOCK, struct.pack("<I", 1) + key)[0], 0, "UNLOCK")
+        check_equal(host.upload(0x90100000, 64), program[:64], "upload with a key")
+        host.download(0x90100000, program, dfu.layout_pages(host.string(4)))
+        line.wait_link(False, 2000)
 
 
 def test_locked_without_a_key():
@@ -350,7 +386,7 @@ def test_permissions():
         file.write_bytes(PROGRAM)
         check_tool(board.tool("read", "0x90100000", "16", board.folder / "x", "--keys", board.keys), 0)
         check_equal((board.folder / "x").read_bytes(), b"\xff" * 16, "chip")
-        check_tool(board.tool("flash", file, "--keys", board.keys), EXIT_LOCKED, "missing permissions: 0x00000002")
+        check_tool(board.tool("flash", file, "--keys", board.keys), EXIT_LOCKED, "permits read, not read,write")
         check_tool(board.tool("info", "--keys", board.keys), 0, "unlocked, permits read;")
         grant(board.keys, board_id(UIDS[0]), "vendor", "--allow", "write")
         check_tool(board.tool("reset", "--bootloader"), 0)

@@ -133,12 +133,34 @@ static size_t body_take(const uint8_t *data, size_t size)
     return 4 + have;
 }
 
+// RAM that a host may load, on the heap's terms: the sanitizer sees its ends.
+enum { RAM_FIRST = 0x24000000, RAM_SIZE = 0x2000 };
+static uint8_t *ram_memory;
+
+static void ram_store(void *context, uint32_t address, const uint8_t *bytes, uint32_t length)
+{
+    (void)context;
+    check(!(server.lock.policy == NULL), "a locked board has loaded RAM");
+    memcpy(ram_memory + (address - RAM_FIRST), bytes, length);
+}
+
+static const uint8_t *ram_bytes(void *context, uint32_t address)
+{
+    (void)context;
+    return ram_memory + (address - RAM_FIRST);
+}
+
+static const struct ram_area ram_areas[] = {{RAM_FIRST, RAM_FIRST + RAM_SIZE}};
+static const struct ram_service ram = {NULL, ram_areas, 1, ram_store, ram_bytes};
+
 static void start(uint8_t options)
 {
     static uint8_t ring[RING_SIZE];
     static bool created;
-    if (!created)
+    if (!created) {
         fake_nor_create(&fake, CHIP_SIZE);
+        ram_memory = calloc(1, RAM_SIZE);
+    }
     created = true;
     fake_nor_reset(&fake);
     memset(fake.array + 0xF0000, 0xFF, 0x10000);
@@ -156,6 +178,7 @@ static void start(uint8_t options)
                                    .nor = &nor,
                                    .sha256 = &sha256,
                                    .policy = options & 0x20 ? NULL : &lock_policy,
+                                   .ram = &ram,
                                    .ring = ring,
                                    .ring_size = sizeof ring};
     server_init(&server, &config);

@@ -22,6 +22,12 @@
 #include "tests/model/fake_device.h"
 
 static struct fake_device device;
+static char folder[] = "/tmp/quadlane-fuzz-XXXXXX";
+
+static void remove_folder(void)
+{
+    rmdir(folder);
+}
 
 static void check(bool good, const char *what)
 {
@@ -126,7 +132,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static char folder[] = "/tmp/quadlane-fuzz-XXXXXX";
     struct machine *machine;
     struct usb_host *host;
     struct usb_cable *cable;
@@ -139,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (folder[strlen(folder) - 1] == 'X') {
         check(mkdtemp(folder) != NULL, "no folder");
+        atexit(remove_folder);
         check(freopen("/dev/null", "w", stdout) != NULL, "no /dev/null");
     }
     usbip = data[0] & 1;

@@ -721,6 +721,59 @@ static void test_lockstep_repeats_exactly(void **state)
     assert_int_equal(times[0], times[1]);
 }
 
+static struct answer control(struct bench *bench, int fd, const uint8_t *setup, uint32_t length)
+{
+    struct answer answer;
+
+    message(fd, 'X', setup, length);
+    assert_true(take_answer(bench, fd, &answer, 200000));
+    return answer;
+}
+
+// A program's control transfers: the answer's second byte tells how they ended.
+static void test_lockstep_control(void **state)
+{
+    static const uint8_t get_device[8] = {0x80, 6, 0, 1, 0, 0, 64, 0};
+    static const uint8_t get_status[8] = {0x80, 0, 0, 0, 0, 0, 2, 0};
+    static const uint8_t line_coding[15] = {0x21, 0x20, 0, 0, 0, 0, 7, 0, 0, 8, 7, 6, 5, 4, 8};
+    enum { DONE = 0, STALL = 1, NO_ANSWER = 2, TIMEOUT = 3 };
+    struct bench *bench = *state;
+    int fd = lockstep_start(bench);
+    struct answer answer = control(bench, fd, get_device, 8);
+    uint64_t before_ns;
+
+    assert_int_equal(answer.link, 0);
+    assert_int_equal(answer.idle, NO_ANSWER);
+    assert_int_equal(answer.now_ns, 0);
+    message(fd, 'O', NULL, 0);
+    fake_device_attach(bench->device, bench->host, true);
+    run(bench, fd, NS_PER_S);
+    before_ns = run(bench, fd, 10 * NS_PER_MS).now_ns;
+    fake_device_send(bench->device, bench->host, "serial", 6);
+    answer = control(bench, fd, get_device, 8);
+    assert_int_equal(answer.idle, DONE);
+    assert_int_equal(answer.count, 18);
+    assert_memory_equal(answer.bytes, bench->device->device, 18);
+    assert_in_range(answer.now_ns - before_ns, 1, 2 * NS_PER_MS);
+    board_loop(bench, 100);
+    assert_int_equal(machine_now_ns(bench->machine), answer.now_ns); // time stands still again
+    assert_int_equal(run(bench, fd, 10 * NS_PER_MS).count, 6);       // the serial port's bytes wait
+    answer = control(bench, fd, line_coding, sizeof(line_coding));
+    assert_int_equal(answer.idle, DONE);
+    assert_int_equal(answer.count, 0);
+    assert_memory_equal(bench->device->log[bench->device->log_count - 1].setup, line_coding, 8);
+    assert_memory_equal(bench->device->log[bench->device->log_count - 1].data, line_coding + 8, 7);
+    bench->device->stall_request = 0;
+    assert_int_equal(control(bench, fd, get_status, 8).idle, STALL);
+    bench->device->stall_request = -1;
+    bench->device->naks_control = true;
+    before_ns = machine_now_ns(bench->machine);
+    answer = control(bench, fd, get_device, 8);
+    assert_int_equal(answer.idle, TIMEOUT);
+    assert_in_range(answer.now_ns - before_ns, 5 * NS_PER_S, 6 * NS_PER_S);
+    close(fd);
+}
+
 static void test_lockstep_bad_messages(void **state)
 {
     static const uint8_t bad[][8] = {{'X', 0, 0, 0, 0, 0, 0, 0},
@@ -768,6 +821,7 @@ int main(void)
         TEST(test_lockstep_closed_port),
         TEST(test_lockstep_more_than_the_queue),
         TEST(test_lockstep_repeats_exactly),
+        TEST(test_lockstep_control),
         TEST(test_lockstep_bad_messages),
     };
 

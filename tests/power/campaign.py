@@ -11,6 +11,9 @@ fraction of it is done (the chip keeps partly erased or partly programmed bits),
 - the bootloader is reachable, a second update succeeds and starts its program, and the board starts
   it by itself at the next power-on.
 
+Two scenarios change a setting instead, before and at a turn-over of the log: afterwards it is the old one or
+the new one, no other setting is lost, the program starts as before, and the same command again sets it for good.
+
 A cut is named SCENARIO:OPERATION:FRACTION:SEED; `campaign.py --only NAME` repeats it. All of it runs
 in virtual time.
 
@@ -19,6 +22,7 @@ SPDX-License-Identifier: MIT
 import argparse
 import collections
 import dataclasses
+import json
 import multiprocessing
 import os
 import pathlib
@@ -39,8 +43,10 @@ UPDATES_MAX = 64           # until the log of records must have turned over
 START_NS = 150 * NS_PER_MS  # by then a program has started that the board starts by itself
 OPERATION = re.compile(r"chip 1: (.*) at 0x([0-9A-F]+), operation (\d+)")
 SCENARIOS = ["first flash", "used chip", "re-flash", "delta", "first record", "log turn-over",
-             "cut again"]
+             "cut again", "settings", "settings turn-over"]
 OLD_STARTED = "the old program started"
+SETTING, OLD_SETTING, NEW_SETTING = "window", 300, 1234
+KEPT = {"attempts": 7, "manufacturer": "ACME", "product": "Bird 7, 32 characters all in all"}
 
 
 class Failed(Exception):
@@ -59,6 +65,7 @@ class Scenario:
     program: bytes     # what the update brings
     old: bytes | None  # a sealed program that is there before
     operations: list   # of the uncut update: (name, offset in the chip)
+    setting: bool = False  # a setting is changed, and no program
 
     def touches(self, index):
         return self.operations[index][1] >= PROGRAM_OFFSET
@@ -70,6 +77,8 @@ class Scenario:
 
     def old_must_start(self, cut):
         """Before the first touch all that happens is the record that says so: it is torn or not begun."""
+        if self.setting:
+            return True
         if self.old is None:
             return False
         first = self.first_touch()
@@ -135,6 +144,53 @@ def update(chip, before, program):
     return operations
 
 
+def into_bootloader(board):
+    """A power-on with the button held."""
+    board.control("button down")
+    board.control("power-cycle")
+    board.pass_time(NS_PER_MS)
+    end_ns = board.now_ns + 3000 * NS_PER_MS
+    while not board.link:
+        board.run(end_ns - board.now_ns)
+        check(board.now_ns < end_ns, "the bootloader did not come up within 3 s")
+    board.control("button up")
+    board.pass_time(50 * NS_PER_MS)
+
+
+def settings_of(board):
+    result = board.tool("set", "--json")
+    check(result.returncode == 0, f"the settings cannot be read: {result.stderr}")
+    return {name: each["value"] for name, each in json.loads(result.stdout)["settings"].items()}
+
+
+def change(board):
+    return board.tool("set", SETTING, NEW_SETTING)
+
+
+def change_setting(name, chip, program):
+    """A board that keeps settings and starts a program; the change of one of them, uncut, as a Scenario."""
+    update(chip, b"\xff" * CHIP_SIZE, make_program("before"))
+    with Board(chip.path) as board:
+        board.enter_bootloader()
+        for setting, value in {**KEPT, SETTING: OLD_SETTING}.items():
+            check(board.tool("set", setting, value).returncode == 0, f"{setting} cannot be set")
+    # Nothing is appended behind settings at a later start, but behind what an update leaves it is.
+    turns_over = name.endswith("turn-over")
+    if turns_over:
+        program = make_program("before")
+    else:
+        update(chip, chip.content(), program)
+    before = chip.content()
+    with Board(chip.path, "--trace", "nor") as board:
+        board.enter_bootloader()
+        check(change(board).returncode == 0, "the uncut change failed")
+        found = [OPERATION.search(line) for line in board.said().splitlines()]
+    operations = [(match[1], int(match[2], 16)) for match in found if match]
+    check(any("erase" in operation for operation, _ in operations) == turns_over,
+          f"the change does not write what was expected: {operations}")
+    return Scenario(name, before, program, program, operations, setting=True)
+
+
 def turn_over(chip, before, programs):
     """Updates until one erases a sector of the log; returns that Scenario."""
     old = None
@@ -158,6 +214,8 @@ def make_scenario(name, folder):
     delta = make_program("old", (5, 6, 20))
     if name == "log turn-over":
         return turn_over(chip, used, (old, delta))
+    if name.startswith("settings"):
+        return change_setting(name, chip, old)
     update(chip, blank, old)
     holding_old = chip.content()
     unsealed = blank[:PROGRAM_OFFSET] + old
@@ -183,7 +241,9 @@ def cut_update(scenario, chip, operation, fraction, seed):
     with Board(chip.path) as board:
         board.control(f"power-off-after {operation} {fraction:.4f}")
         board.control(f"tear-seed {seed}")
-        result = chip.flash(board, scenario.program)
+        if scenario.setting:
+            board.enter_bootloader()
+        result = change(board) if scenario.setting else chip.flash(board, scenario.program)
         if result.returncode == 0:
             return False
         try:
@@ -243,6 +303,20 @@ def repair(scenario, chip, board, started):
           "after the second update the board does not start the program by itself")
 
 
+def repair_setting(board):
+    """The cable comes: the setting is one of the two, the others are there, and it can be changed."""
+    board.control("usb plug")
+    into_bootloader(board)
+    found = settings_of(board)
+    check(found[SETTING] in (OLD_SETTING, NEW_SETTING), f"the setting is {found[SETTING]}")
+    for name, value in KEPT.items():
+        check(found[name] == value, f"{name} is {found[name]!r}, no longer {value!r}")
+    check(change(board).returncode == 0, "the second change failed")
+    for _ in range(2):
+        into_bootloader(board)
+        check(settings_of(board) == {**found, SETTING: NEW_SETTING}, "the second change was lost")
+
+
 def cut_again(scenario, chip, cut):
     """The second update skips what the first has done: its cut comes among the operations left."""
     chance = random.Random(str(cut))
@@ -267,7 +341,10 @@ def run_cut(scenario, folder, cut):
             must_start = None if must_start else False
         with Board(chip.path) as board:
             outcome = look_after_cut(scenario, chip, board, must_start)
-            repair(scenario, chip, board, outcome == OLD_STARTED)
+            if scenario.setting:
+                repair_setting(board)
+            else:
+                repair(scenario, chip, board, outcome == OLD_STARTED)
     except BoardEnded as ended:
         raise Failed(f"the board ended: {str(ended)[-1500:]}") from None
     return outcome

@@ -57,6 +57,40 @@ def test_first_words():
         check_within("the entry", entry - 1, 0x90100008, len(image) - 8)
 
 
+def header_of(**variables):
+    with Program({"main.c": HELLO}, **variables) as program:
+        program.build()
+        return program.file("bin").read_bytes()[0x298:0x2C0 + 80 + 16]
+
+
+def header(name, version=b"", flags=0, address=0x90100000):
+    """SPEC.md section 15."""
+    return struct.pack("<8sHHIII32s24s", b"QLHEADER", 1, 80, address, flags, 0, name, version)
+
+
+def test_header():
+    """The program header: name, version and promise, behind the vectors, with FF around it"""
+    around = b"\xff" * (0x2C0 - 0x298)
+    for variables, expected in [
+            ({}, header(b"hello")),
+            ({"APP_NAME": "A name, 32 characters altogether", "APP_VERSION": "24 characters altogether"},
+             header(b"A name, 32 characters altogether", b"24 characters altogether")),
+            ({"CONFIRM": "1", "PROGRAM_ADDRESS": "0x90200000", "APP_VERSION": "v1.2-3-gabc"},
+             header(b"hello", b"v1.2-3-gabc", 1, 0x90200000))]:
+        found = header_of(**variables)
+        check_equal(found[:0x28], around, "what is before the header")
+        check_equal(found[0x28:0x28 + 80], expected, "the header")
+        check_equal(found[0x28 + 80:], b"\xff" * 16, "what is behind it")
+    check_refused("APP_NAME has more than 32 characters", {"main.c": HELLO}, APP_NAME="33 characters in the program name")
+    check_refused("APP_VERSION has more than 24", {"main.c": HELLO}, APP_VERSION="25 characters in version.")
+    check_refused("without quotes", {"main.c": HELLO}, APP_NAME='a "name"')
+    check_refused("it can be 0 or 1", {"main.c": HELLO}, CONFIRM="yes")
+    with Program({"main.c": HELLO}) as program:
+        program.build()
+        code, text = program.make("APP_VERSION=2")
+        check(code == 0 and "header.c" in text and "main.c" not in text and "LD" in text, f"not the header alone:\n{text}")
+
+
 def test_hex_equals_bin():
     """The .hex holds the bytes of the .bin, at 0x90100000"""
     with Program({"main.c": PLACES}) as program:

@@ -182,6 +182,11 @@ static void mistake(void *context, const char *device, const char *text)
 
 void model_bus_create(struct model_bus *model_bus, const char *model)
 {
+    model_bus_create_model(model_bus, nor_model_find(model));
+}
+
+void model_bus_create_model(struct model_bus *model_bus, const struct nor_model *model)
+{
     *model_bus = (struct model_bus){
         .bus = {.context = model_bus,
                 .command = bus_command,
@@ -198,7 +203,7 @@ void model_bus_create(struct model_bus *model_bus, const char *model)
     };
     model_bus->machine = machine_create();
     machine_on_violation(model_bus->machine, mistake, NULL);
-    model_bus->chip = nor_chip_create(model_bus->machine, nor_model_find(model), "nor", NULL);
+    model_bus->chip = nor_chip_create(model_bus->machine, model, "nor", NULL);
     assert_non_null(model_bus->chip);
     machine_advance(model_bus->machine, 11 * MODEL_MS);
 }

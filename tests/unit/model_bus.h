@@ -27,6 +27,11 @@ struct model_bus {
 
 // A powered, blank chip of this model, ready for its first command.
 void model_bus_create(struct model_bus *model_bus, const char *model);
+// The same for a kind of chip that is not on the list.
+struct nor_model;
+const struct nor_model *model_stranger(void); // a W25Q256JV with another id
+void model_bus_create_model(struct model_bus *model_bus, const struct nor_model *model);
+
 // Two of them in dual-flash mode.
 void model_bus_create_dual(struct model_bus *model_bus, const char *model);
 void model_bus_destroy(struct model_bus *model_bus);

@@ -350,6 +350,37 @@ static void second_chip_alone_is_protected(void **state)
     assert_int_equal(finish(), 0);
 }
 
+// A W25Q256JV that nobody has a row for: SFDP names B7h, and the usual opcodes take 4 bytes then.
+static int unknown(void **state)
+{
+    now = *state;
+    factor = 1;
+    model_bus_create_model(&model_bus, model_stranger());
+    return 0;
+}
+
+static void without_a_row_the_address_mode_is_switched(void **state)
+{
+    (void)state;
+    struct nor_command command;
+    const uint8_t byte = 0x5A;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        restart();
+        assert_null(nor.name);
+        nor_read_command(&nor, &command);
+        assert_int_equal(command.opcode, 0xEB);
+        assert_int_equal(command.address_bytes, 4);
+        fill(0x1FF0000, 0x10000, 0);
+        assert_int_equal(nor_erase_start(&nor, 0x1FF0000, 0x10000), 0);
+        assert_int_equal(finish(), 0);
+        assert_filled(0x1FF0000, 0x10000, 0xFF);
+        assert_int_equal(nor_program_start(&nor, 0x1FFFFFF, &byte, 1), 0);
+        assert_int_equal(finish(), 0);
+        assert_filled(0x1FFFFFF, 1, 0x5A);
+        assert_filled(0xFFFFFF, 1, 0xFF);
+    }
+}
+
 static struct CMUnitTest tests[sizeof cases / sizeof cases[0] * 24];
 static unsigned test_count;
 
@@ -384,6 +415,8 @@ int main(void)
         ADD(dual, protection_is_taken_away);
         ADD(dual, second_chip_alone_is_protected);
     }
+    add(&cases[3], "without a row the address mode is switched",
+        without_a_row_the_address_mode_is_switched, unknown);
     cmocka_set_message_output(CM_OUTPUT_TAP);
     int failed = _cmocka_run_group_tests("chips", tests, test_count, NULL, NULL);
     for (unsigned i = 0; i < test_count; i++)

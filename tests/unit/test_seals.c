@@ -422,6 +422,7 @@ static void boot_hashes_every_byte(void **state)
     put(LONG);
     assert_int_equal(begin(AT, image, LONG, 1, 0), 0);
     assert_int_equal(end(0), 0);
+    rig_restart(&rig);
     static const uint32_t places[] = {8, 0x1234, LONG / 2, LONG - 1};
     for (unsigned i = 0; i < 4; i++) {
         struct ql_frame answer;
@@ -434,6 +435,30 @@ static void boot_hashes_every_byte(void **state)
     }
     *chip_at(AT + LONG) ^= 0x40; // not its own
     assert_int_equal(boot(), 0);
+}
+
+// The chip is changed behind the board's back, to see whether it looks.
+static void boot_trusts_what_end_has_just_read_back(void **state)
+{
+    (void)state;
+    put(LONG);
+    assert_int_equal(begin(AT, image, LONG, 1, 0), 0);
+    assert_int_equal(end(0), 0);
+    *chip_at(AT + 0x1234) ^= 0x40;
+    assert_int_equal(boot(), 0);
+    // Not an update that failed, was given up or was another one's, and not after a reset.
+    assert_int_equal(begin(AT, image, LONG, 1, 0), 0);
+    assert_int_equal(end(0), 16);
+    assert_int_equal(boot(), 22);
+    *chip_at(AT + 0x1234) ^= 0x40;
+    assert_int_equal(begin(AT, image, LONG, 1, 0), 0);
+    assert_int_equal(end(0), 0);
+    *chip_at(AT + 0x1234) ^= 0x40;
+    assert_int_equal(begin(AT + 0x200000, image, 4096, 0, 0), 0);
+    assert_int_equal(end(0), 16);
+    assert_int_equal(boot(), 22);
+    rig_restart(&rig);
+    assert_int_equal(boot(), 22);
 }
 
 static void only_a_sealed_program_at_its_own_address_is_started(void **state)
@@ -667,6 +692,7 @@ int main(void)
         SEALS_TEST(a_hanging_record_fails_the_update),
         SEALS_TEST(a_seal_that_cannot_be_written_fails_the_update),
         SEALS_TEST(boot_hashes_every_byte),
+        SEALS_TEST(boot_trusts_what_end_has_just_read_back),
         SEALS_TEST(only_a_sealed_program_at_its_own_address_is_started),
         SEALS_TEST(sealed_data_are_no_program),
         SEALS_TEST(what_was_torn_is_not_started_after_a_reset),

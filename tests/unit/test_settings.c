@@ -362,6 +362,14 @@ static void a_lost_line_in_the_middle(void **state)
     }
 }
 
+static void the_vectors(void **state)
+{
+    (void)state;
+    rig_receive_vector(&rig, "settings_request");
+    rig_run_ms(&rig, 100);
+    rig_expect_vector(&rig, "settings_answer");
+}
+
 // A host that has lost the answer asks again while the record is being written.
 static void a_repetition_is_written_once(void **state)
 {
@@ -395,6 +403,7 @@ int main(void)
         SETTINGS_TEST(the_chip_says_no),
         SETTINGS_TEST(a_lost_line_in_the_middle),
         SETTINGS_TEST(a_repetition_is_written_once),
+        SETTINGS_TEST(the_vectors),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,54 @@ static void without_the_four_byte_table_16_mib_are_used(void **state)
     assert_int_equal(geometry.quad_io.opcode, 0xEB);
 }
 
+// W25Q256JV as published from a real chip: revision 1.5, no 4-byte table, B7h named in dword 16.
+static void a_w25q256jv_is_switched_by_b7(void **state)
+{
+    (void)state;
+    static const uint32_t table[16] = {
+        0xFFFB20E5, 0x0FFFFFFF, 0x6B08EB44, 0xBB423B08, 0xFFFFFFFE, 0x0000FFFF,
+        0xEB40FFFF, 0x520F200C, 0x0000D810, 0x00A60236, 0xD314EA82, 0x337663E9,
+        0x757A757A, 0x5CD5A2F7, 0xFF4DF719, 0xA5F970E9,
+    };
+    struct dump dump;
+    struct nor_geometry geometry;
+    w25q128jv_make(&dump);
+    words_put(&dump, 0x80, table, 16);
+    assert_int_equal(parse(&dump, &geometry), 0);
+    assert_int_equal(geometry.size, 32 * 1024 * 1024);
+    assert_int_equal(geometry.address_bytes, 3);
+    assert_int_equal(geometry.four_byte_entry, NOR_FOUR_BYTE_B7);
+}
+
+// MX25L12833F as published by Macronix on linux-mtd, where Linux's own decoding of it stands, too:
+// 20h, 52h, D8h; EBh with 2 mode and 4 dummy clocks; 6Bh with 8; pages of 256; 16 MiB.
+static void a_mx25l12833f_is_understood_as_linux_does(void **state)
+{
+    (void)state;
+    static const uint32_t table[16] = {
+        0xFFF120E5, 0x07FFFFFF, 0x6B08EB44, 0xBB043B08, 0xFFFFFFFE, 0xFF00FFFF,
+        0xEB44FFFF, 0x520F200C, 0xFF00D810, 0x00BD4182, 0xC67BE581, 0x38670344,
+        0xB030B030, 0x5CD5BDF7, 0xFF29BE4A, 0xFFFFD0E1,
+    };
+    struct dump dump;
+    struct nor_geometry geometry;
+    w25q128jv_make(&dump);
+    words_put(&dump, 0x80, table, 16);
+    assert_int_equal(parse(&dump, &geometry), 0);
+    assert_int_equal(geometry.size, 16 * 1024 * 1024);
+    assert_int_equal(geometry.page_size, 256);
+    assert_int_equal(geometry.erase[0].opcode, 0x20);
+    assert_int_equal(geometry.erase[1].opcode, 0x52);
+    assert_int_equal(geometry.erase[2].opcode, 0xD8);
+    assert_int_equal(geometry.quad_io.opcode, 0xEB);
+    assert_int_equal(geometry.quad_io.mode_clocks, 2);
+    assert_int_equal(geometry.quad_io.wait_clocks, 4);
+    assert_int_equal(geometry.quad_data.opcode, 0x6B);
+    assert_int_equal(geometry.quad_data.wait_clocks, 8);
+    assert_int_equal(geometry.quad_enable, NOR_QUAD_SR1_BIT6);
+    assert_int_equal(geometry.four_byte_entry, NOR_FOUR_BYTE_NONE);
+}
+
 // No bytes of a table, whatever they are, may lead to a division by zero or a shift too far.
 static void random_tables_do_no_harm(void **state)
 {
@@ -212,6 +260,8 @@ int main(void)
         cmocka_unit_test(a_table_of_nine_dwords_leaves_quad_reading_unknown),
         cmocka_unit_test(the_four_byte_table_gives_the_commands),
         cmocka_unit_test(without_the_four_byte_table_16_mib_are_used),
+        cmocka_unit_test(a_w25q256jv_is_switched_by_b7),
+        cmocka_unit_test(a_mx25l12833f_is_understood_as_linux_does),
         cmocka_unit_test(random_tables_do_no_harm),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -338,6 +338,18 @@ static void strings_name_maker_board_and_chip(void **state)
     assert_int_equal(host_ask(0x80, 6, 0x0306, 0x0409, 255, bytes), -1);
 }
 
+static void strings_of_the_boards_owner(void **state)
+{
+    (void)state;
+    usb_device_start(usb_identity("h750_w25q128", uid, "ACME Birds & Sons",
+                                  "Bird 7, 32 characters all in all", LAYOUT));
+    assert_string(1, "ACME Birds & Sons");
+    assert_string(2, "Bird 7, 32 characters all in all (quadlane)");
+    usb_device_start(usb_identity("h750_w25q128", uid, "", "7", LAYOUT));
+    assert_string(1, "quadlane");
+    assert_string(2, "7 (quadlane)");
+}
+
 static void windows_is_told_to_use_winusb(void **state)
 {
     (void)state;
@@ -628,6 +640,7 @@ int main(void)
         cmocka_unit_test_setup(device_descriptor_is_the_specified_one, start),
         cmocka_unit_test_setup(configuration_has_the_specified_interfaces, start),
         cmocka_unit_test_setup(strings_name_maker_board_and_chip, start),
+        cmocka_unit_test_setup(strings_of_the_boards_owner, start),
         cmocka_unit_test_setup(windows_is_told_to_use_winusb, start),
         cmocka_unit_test_setup(dfu_requests_are_answered_from_the_main_loop, start_configured),
         cmocka_unit_test_setup(dfu_takes_no_block_while_it_holds_one, start_configured),

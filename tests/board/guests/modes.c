@@ -70,10 +70,13 @@ LOCAL void erase(uint32_t address)
 LOCAL void continuous_read(void)
 {
     if (CHIP.allow != 0) {
+        uint32_t chips = (QUADSPI(0x00) & 1u << 6) != 0 ? 2 : 1; // CR.DFM
         command(0x06);
-        QUADSPI(0x10) = 0;
+        QUADSPI(0x10) = chips - 1;
         QUADSPI(0x14) = CCR_ONE_LANE | 1u << 24 | (CHIP.allow & 0xFFu);
-        *(volatile uint8_t *)0x52005020u = (uint8_t)(CHIP.allow >> 8);
+        for (uint32_t i = 0; i < chips; ++i) { // a byte for each
+            *(volatile uint8_t *)0x52005020u = (uint8_t)(CHIP.allow >> 8);
+        }
         idle_wait();
         QUADSPI(0x0C) = 0x1B;
     }
