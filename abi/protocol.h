@@ -1,5 +1,5 @@
 // The wire protocol's numbers: kinds, status codes, offsets and sizes. Written from SPEC.md
-// sections 1, 2, 3, 4, 6, 7, 13, 14, 15 and 17; the meaning of each stands there.
+// sections 1, 2, 3, 4, 6, 7, 13, 14, 15, 17 and 18; the meaning of each stands there.
 //
 // Offsets are those of a field in its payload (QL_BODY_: in the body); all integers are
 // little-endian and are read and written by abi/bytes.h.
@@ -53,6 +53,8 @@ enum ql_kind {
     QL_KIND_SETTINGS = 0x13,
     QL_KIND_RAM_WRITE = 0x14,
     QL_KIND_RAM_RUN = 0x15,
+    QL_KIND_PROTECT = 0x16,
+    QL_KIND_REPLACE = 0x17,
     QL_KIND_ERASE = 0x40,
     QL_KIND_WRITE = 0x41,
     QL_KIND_PROGRESS = 0xC0,
@@ -141,6 +143,7 @@ enum ql_info_tag {
     QL_INFO_RUN = 0x14, // comes once for each known run
     QL_INFO_SETTINGS = 0x15,
     QL_INFO_LAST_UPDATE = 0x16,
+    QL_INFO_OWN_FLASH = 0x17,
     QL_INFO_BOARD_ID = 0x18,
     QL_INFO_LOCK = 0x19,
     QL_INFO_ATTEMPTS = 0x1B,
@@ -230,6 +233,9 @@ enum ql_status {
     QL_STATUS_BAD_SETTING = 23,
     QL_STATUS_GENERATION = 24,
     QL_STATUS_NO_RAM = 25,
+    QL_STATUS_NOT_A_BOOTLOADER = 27,
+    QL_STATUS_LOWERS_LOCK = 28,
+    QL_STATUS_OPTIONS_FAILED = 29,
     QL_STATUS_LOCKED = 30,
     QL_STATUS_BAD_KEY = 31,
     QL_STATUS_EXPIRED = 32,
@@ -436,6 +442,60 @@ enum {
 _Static_assert(QL_RAM_RUN_SIZE == 104, "SPEC.md section 17: RAM_RUN");
 _Static_assert(QL_RAM_WRITE_DATA + QL_RAM_WRITE_LENGTH_MAX <= QL_PAYLOAD_MAX,
                "RAM_WRITE fits a payload");
+
+// Section 18.
+#define QL_BOOTLOADER_ADDRESS UINT32_C(0x08000000)
+#define QL_BOOTLOADER_MAX     UINT32_C(131072)
+#define QL_STAGING_ADDRESS    UINT32_C(0x24060000) // where RAM_WRITE puts a new bootloader
+#define QL_MARKER_MAGIC       UINT32_C(0x424C4451) // "QDLB"
+#define QL_PROTECT_WORD       UINT32_C(0x544F5250) // "PROT"
+
+enum {
+    // The marker, at this offset of an image, and its fields from there on.
+    QL_MARKER_OFFSET = 0x2C0,
+    QL_MARKER_VERSION = 4,
+    QL_MARKER_SIZE_FIELD = 6,
+    QL_MARKER_ADDRESS = 8,
+    QL_MARKER_LENGTH = 12,
+    QL_MARKER_CRC = 16,
+    QL_MARKER_TEXT = 20, // the bootloader's version
+    QL_MARKER_TEXT_SIZE = 12,
+    QL_MARKER_BOARD = 32,
+    QL_MARKER_BOARD_SIZE = 32,
+    QL_MARKER_LOCK = 64,
+    QL_MARKER_GENERATION = 68,
+    QL_MARKER_ISSUER = 72,
+    QL_MARKER_ZERO = 104,
+    QL_MARKER_SIZE = 128,
+    QL_MARKER_VERSION_KNOWN = 1,
+    QL_MARKER_LOCKED = 1,
+    QL_BOOTLOADER_MIN = QL_MARKER_OFFSET + QL_MARKER_SIZE,
+
+    QL_PROTECT_WHAT = 0,
+    QL_PROTECT_CHECK = 4,
+    QL_PROTECT_SIZE = 8,
+
+    QL_REPLACE_LENGTH = 0,
+    QL_REPLACE_FLAGS = 4,
+    QL_REPLACE_SHA256 = 8,
+    QL_REPLACE_SIZE = 40,
+    QL_REPLACE_CONTENT_SIZE = 4,
+    QL_REPLACE_LOWER_LOCK = 1 << 0,
+    QL_REPLACE_CHECK_ONLY = 1 << 1,
+
+    // INFO item QL_INFO_OWN_FLASH
+    QL_OWN_FLASH_RDP = 0,
+    QL_OWN_FLASH_WRITE = 1,
+    QL_OWN_FLASH_SIZE = 4,
+};
+
+enum ql_protect {
+    QL_PROTECT_READ = 1,      // read-out protection level 1
+    QL_PROTECT_WRITE = 2,     // the sector cannot be erased or programmed
+    QL_PROTECT_WRITE_OFF = 3, // it can be again
+};
+
+_Static_assert(QL_MARKER_ZERO + 24 == QL_MARKER_SIZE, "a marker has 128 bytes");
 _Static_assert(QL_KEY_SIZE == 80 && QL_UNLOCK_SIZE == 84, "SPEC.md section 13: a key");
 _Static_assert(QL_BODY_MIN == 12 && QL_BODY_MAX == 4124, "SPEC.md section 1: size of a body");
 _Static_assert(QL_STREAM_DATA + QL_WRITE_LENGTH_MAX == QL_PAYLOAD_MAX, "a WRITE fills a payload");

@@ -316,6 +316,6 @@ struct server_action dfu_action(const struct dfu *dfu)
     uint32_t since_ms = now_ms(dfu) - dfu->left_ms;
     if (dfu->work == DFU_WORK_LEFT &&
         since_ms >= (uint32_t)(dfu->manifest_told ? DFU_LEAVE_MS : DFU_LEAVE_LIMIT_MS))
-        return (struct server_action){SERVER_ACT_BOOT, dfu->start_address};
-    return (struct server_action){SERVER_ACT_NOT, 0};
+        return (struct server_action){.kind = SERVER_ACT_BOOT, .address = dfu->start_address};
+    return (struct server_action){.kind = SERVER_ACT_NOT};
 }

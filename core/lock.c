@@ -30,6 +30,7 @@ static const struct {
     {QL_KIND_END, QL_PERMIT_READ | QL_PERMIT_WRITE},
     {QL_KIND_ABORT, QL_PERMIT_READ | QL_PERMIT_WRITE},
     {QL_KIND_SETTINGS, QL_PERMIT_SETTINGS},
+    {QL_KIND_PROTECT, QL_PERMIT_PROTECT},
 };
 
 static bool is_open(const struct lock *lock)

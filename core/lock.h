@@ -27,6 +27,20 @@ struct lock_policy {
 
 extern const struct lock_policy lock_policy;
 
+// The policy's part of an image's marker (SPEC.md section 18), where others read it before the
+// image runs. It lies in the section ".marker.lock"; lock_policy takes its issuer and generation
+// from it.
+struct lock_marker {
+    uint32_t locked; // 0 or QL_MARKER_LOCKED
+    uint32_t generation;
+    uint8_t issuer[QL_ISSUER_KEY_SIZE];
+    uint8_t zeros[QL_MARKER_SIZE - QL_MARKER_ZERO];
+};
+
+_Static_assert(sizeof(struct lock_marker) == QL_MARKER_SIZE - QL_MARKER_LOCK, "SPEC.md section 18");
+
+extern const struct lock_marker lock_marker;
+
 // Wrong keys in a row: in memory that a reset leaves alone, with whatever contents at power-on.
 struct lock_memory {
     uint32_t failures;

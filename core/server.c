@@ -1,8 +1,8 @@
-// The protocol server. Written from SPEC.md sections 1 to 5, 13, 14 and 17.
+// The protocol server. Written from SPEC.md sections 1 to 5, 13, 14, 17 and 18.
 //
 // Requests are answered at once where that takes neither time nor the chip; the others (HASH,
-// SECTORS, READ, BOOT, RESET, END, SETTINGS, RAM_RUN) become the one job that server_run works on
-// in slices.
+// SECTORS, READ, BOOT, RESET, END, SETTINGS, RAM_RUN, PROTECT, REPLACE) become the one job that
+// server_run works on in slices.
 //
 // SPDX-License-Identifier: MIT
 #include "core/server.h"
@@ -41,6 +41,7 @@ void server_init(struct server *server, const struct server_config *config)
     lock_init(&server->lock, config->policy, config->sha256, config->facts->uid,
               config->lock_memory, now_ms(server));
     update_set_lock(&server->update, &server->lock);
+    bootloader_init(&server->bootloader, config->flash, &server->lock, config->facts->board_name);
     uint32_t end = QL_PROGRAM_FIRST;
     uint32_t size = config->nor->geometry.size;
     uint32_t used = QL_PROGRAM_FIRST - QL_MAPPED_BASE;
@@ -227,7 +228,7 @@ static void end_serve(struct server *server, const struct server_request *reques
 }
 
 // Checks a request that becomes a job.
-static struct outcome job_check(const struct server *server, const struct server_request *request)
+static struct outcome job_check(struct server *server, const struct server_request *request)
 {
     uint8_t store[QL_SETTINGS_SIZE];
     uint32_t first = ql_load_u32(request->payload);
@@ -256,6 +257,11 @@ static struct outcome job_check(const struct server *server, const struct server
         return server_settings_check(server, request->payload, request->length, store);
     case QL_KIND_RAM_RUN:
         return server->ram ? outcome_ok : (struct outcome){QL_STATUS_NOT_ALLOWED, 0};
+    case QL_KIND_PROTECT:
+    case QL_KIND_REPLACE:
+        return server->job.kind == NEVER
+                   ? bootloader_begin(&server->bootloader, request->kind, request->payload)
+                   : outcome_ok; // which then is BUSY
     default:
         if (first > QL_RESET_STAY)
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_RESET_MODE};
@@ -300,6 +306,8 @@ static const struct service services[] = {
     {QL_KIND_UNLOCK, QL_UNLOCK_SIZE, unlock_serve},
     {QL_KIND_SETTINGS, QL_SETTINGS_SIZE, job_serve},
     {QL_KIND_RAM_RUN, QL_RAM_RUN_SIZE, job_serve},
+    {QL_KIND_PROTECT, QL_PROTECT_SIZE, job_serve},
+    {QL_KIND_REPLACE, QL_REPLACE_SIZE, job_serve},
 };
 
 static void request_serve(struct server *server, const struct server_request *request)
@@ -307,6 +315,11 @@ static void request_serve(struct server *server, const struct server_request *re
     struct outcome permitted = lock_check_kind(&server->lock, request->kind);
     if (permitted.status != QL_STATUS_OK) {
         answer_put(server, request, permitted, 0);
+        return;
+    }
+    // What is staged has been checked; nothing may come in between.
+    if (server->action.kind == SERVER_ACT_REPLACE) {
+        answer_put(server, request, (struct outcome){QL_STATUS_BUSY, 0}, 0);
         return;
     }
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
@@ -353,6 +366,13 @@ static void request_take(struct server *server, const struct ql_frame *frame)
         server->waiting = request;
 }
 
+// Is what the RAM holds being checked, or about to be used as it was checked?
+static bool ram_is_needed(const struct server *server)
+{
+    return server->job.kind == QL_KIND_RAM_RUN || server->job.kind == QL_KIND_REPLACE ||
+           server->action.kind == SERVER_ACT_BOOT_RAM || server->action.kind == SERVER_ACT_REPLACE;
+}
+
 // Too long to be kept: when its answer would have no room the host has to send it again.
 static void ram_write_take(struct server *server, const struct ql_frame *frame)
 {
@@ -360,6 +380,8 @@ static void ram_write_take(struct server *server, const struct ql_frame *frame)
     if (!answer_is_free(server))
         return;
     struct outcome outcome = lock_check_kind(&server->lock, frame->kind);
+    if (outcome.status == QL_STATUS_OK && ram_is_needed(server))
+        outcome = (struct outcome){QL_STATUS_BUSY, 0};
     if (outcome.status == QL_STATUS_OK && !server->ram)
         outcome = (struct outcome){QL_STATUS_NOT_ALLOWED, 0};
     if (outcome.status == QL_STATUS_OK)
@@ -480,7 +502,7 @@ static void boot_run(struct server *server, uint32_t address)
     if (!done)
         return;
     if (outcome.status == QL_STATUS_OK)
-        server->action = (struct server_action){SERVER_ACT_BOOT, address};
+        server->action = (struct server_action){.kind = SERVER_ACT_BOOT, .address = address};
     // The detail would be a word of the chip.
     if ((outcome.status == QL_STATUS_BAD_STACK || outcome.status == QL_STATUS_BAD_ENTRY) &&
         lock_check(&server->lock, QL_PERMIT_READ).status != QL_STATUS_OK)
@@ -503,14 +525,15 @@ static void ram_run(struct server *server)
     if (!done)
         return;
     if (outcome.status == QL_STATUS_OK)
-        server->action = (struct server_action){SERVER_ACT_BOOT_RAM, check->address};
+        server->action =
+            (struct server_action){.kind = SERVER_ACT_BOOT_RAM, .address = check->address};
     job_end(server, outcome, 0);
 }
 
 static void reset_run(struct server *server, uint32_t mode)
 {
     enum server_action_kind kind = mode == QL_RESET_STAY ? SERVER_ACT_RESET_STAY : SERVER_ACT_RESET;
-    server->action = (struct server_action){kind, 0};
+    server->action = (struct server_action){.kind = kind};
     job_end(server, outcome_ok, 0);
 }
 
@@ -525,6 +548,20 @@ static void settings_run(struct server *server)
         memcpy(server->answer + QL_ANSWER_CONTENT, server->records.settings, content);
     }
     job_end(server, outcome, content);
+}
+
+// PROTECT and REPLACE.
+static void own_flash_run(struct server *server)
+{
+    struct bootloader_answer answer;
+    if (!bootloader_run(&server->bootloader, server->sha256, server->job.kind, server->job.payload,
+                        now_ms(server), &answer))
+        return;
+    memcpy(server->answer + QL_ANSWER_CONTENT, answer.content, answer.content_size);
+    if (answer.replace != 0)
+        server->action =
+            (struct server_action){.kind = SERVER_ACT_REPLACE, .length = answer.replace};
+    job_end(server, answer.outcome, answer.content_size);
 }
 
 // Works on the job. Returns true if there is more to do at once.
@@ -556,6 +593,10 @@ static bool job_run(struct server *server)
     if (server->job.kind == QL_KIND_SETTINGS) {
         settings_run(server);
         return true; // a record may have to be begun, the answer to be sent
+    }
+    if (server->job.kind == QL_KIND_PROTECT || server->job.kind == QL_KIND_REPLACE) {
+        own_flash_run(server);
+        return server->job.kind == QL_KIND_REPLACE;
     }
     if (nor_map(server->nor) != 0) {
         job_end(server, (struct outcome){QL_STATUS_CHIP_ERROR, first}, 0);
@@ -644,7 +685,7 @@ void server_line_reset(struct server *server)
 struct server_action server_action(const struct server *server)
 {
     if (server->answer_ready || server->out_sent < server->out_length)
-        return (struct server_action){SERVER_ACT_NOT, 0};
+        return (struct server_action){.kind = SERVER_ACT_NOT};
     return server->action;
 }
 

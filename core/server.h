@@ -24,6 +24,7 @@
 #define CORE_SERVER_H
 
 #include "abi/frame.h"
+#include "core/bootloader.h"
 #include "core/lock.h"
 #include "core/ram_program.h"
 #include "core/settings.h"
@@ -56,9 +57,10 @@ struct server_config {
     const struct server_facts *facts;
     struct nor *nor; // nor_start was called, whatever it returned
     const struct sha256_service *sha256;
-    const struct lock_policy *policy; // null: nothing opens the board
-    struct lock_memory *lock_memory;  // null: wrong keys are forgotten at a reset
-    const struct ram_service *ram;    // null: no programs in RAM
+    const struct lock_policy *policy;     // null: nothing opens the board
+    struct lock_memory *lock_memory;      // null: wrong keys are forgotten at a reset
+    const struct ram_service *ram;        // null: no programs in RAM
+    const struct bootloader_flash *flash; // null: the bootloader's own flash is left alone
     // Ring for stream operations. HELLO's window is its size less QL_PAYLOAD_MAX, rounded down to
     // a multiple of 16: 135184 bytes (128 KiB + 4112) give a window of 128 KiB.
     uint8_t *ring;
@@ -71,11 +73,13 @@ enum server_action_kind {
     SERVER_ACT_BOOT_RAM,   // the same, in RAM
     SERVER_ACT_RESET,      // reset
     SERVER_ACT_RESET_STAY, // leave the stay request (SPEC.md section 9), then reset
+    SERVER_ACT_REPLACE,    // put `length` bytes of the staging RAM in the bootloader's place
 };
 
 struct server_action {
     enum server_action_kind kind;
     uint32_t address;
+    uint32_t length;
 };
 
 enum {
@@ -97,6 +101,7 @@ struct server {
     const struct ram_service *ram;
     struct records records;
     struct lock lock;
+    struct bootloader bootloader;
     struct update update;
     struct settings settings;  // in force
     uint32_t settings_written; // records.settings_written when they were read

@@ -215,6 +215,17 @@ static void lock_add(struct items *items, const struct lock *lock)
         memcpy(value + QL_LOCK_ISSUER, lock->issuer, QL_FINGERPRINT_SIZE);
 }
 
+static void protection_add(struct items *items, const struct server *server)
+{
+    uint8_t own_flash[QL_OWN_FLASH_SIZE];
+    if (!bootloader_info(&server->bootloader, own_flash)) {
+        byte_add(items, QL_INFO_READ_PROTECTION, server->facts->read_protection);
+        return;
+    }
+    byte_add(items, QL_INFO_READ_PROTECTION, own_flash[QL_OWN_FLASH_RDP]);
+    memcpy(item_add(items, QL_INFO_OWN_FLASH, sizeof own_flash), own_flash, sizeof own_flash);
+}
+
 uint16_t server_info_store(struct server *server, uint8_t *content)
 {
     const struct server_facts *facts = server->facts;
@@ -234,7 +245,7 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     word_add(&items, QL_INFO_IDCODE, facts->idcode);
     words_add(&items, QL_INFO_CLOCKS, facts->cpu_hz, facts->quadspi_hz);
     words_add(&items, QL_INFO_COUNTERS, server->frames_taken, server->frames_damaged);
-    byte_add(&items, QL_INFO_READ_PROTECTION, facts->read_protection);
+    protection_add(&items, server);
     runs_add(&items, &server->records);
     settings_add(&items, &server->records);
     last_update_add(&items, &server->records);

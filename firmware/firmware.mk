@@ -33,9 +33,10 @@ define firmware_image
 FIRMWARE_OBJECTS_$(1)-$(2)$(3) := $$(patsubst %.c,$$(BUILD)/firmware/%.o,$$(FIRMWARE_SHARED) \
     firmware/boards/$(1).c $$(wildcard firmware/images/$(2)/*.c)) $(4)
 $$(BUILD)/firmware/$(1)-$(2)$(3).elf: $$(FIRMWARE_OBJECTS_$(1)-$(2)$(3)) \
-                                      firmware/images/$(2)/link.ld firmware/link/sections.ld
+                                      firmware/images/$(2)/link.ld firmware/link/sections.ld tools/bootloader_marker
 	$$(ARM)gcc $$(FIRMWARE_LDFLAGS) $$(FIRMWARE_OBJECTS_$(1)-$(2)$(3)) \
 	    -T firmware/images/$(2)/link.ld -Wl,-Map=$$(@:.elf=.map) -o $$@
+	tools/bootloader_marker $$(ARM)objcopy $$@
 endef
 FIRMWARE_OPEN := $(BUILD)/firmware/core/lock_open.o
 $(foreach image,$(FIRMWARE_IMAGES),$(foreach board,$(call firmware_boards,$(image)),\

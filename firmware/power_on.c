@@ -150,6 +150,7 @@ static void server_start(const struct power_on_image *image, const struct reset_
         .policy = &lock_policy,
         .lock_memory = &lock_memory,
         .ram = ram_service(),
+        .flash = image->own_flash,
         .ring = ring,
         .ring_size = sizeof ring,
     };
@@ -306,6 +307,9 @@ static void window_close(void)
     window_is_open = false;
 }
 
+// Of the image that can (SPEC.md section 18); the server asks for it of no other.
+static void (*own_flash_replace)(uint32_t length);
+
 static void act(const struct server_action *action)
 {
     uint32_t since_ms = time_now_ms();
@@ -320,6 +324,9 @@ static void act(const struct server_action *action)
         program_start(action->address, START_BY_HOST);
     case SERVER_ACT_BOOT_RAM:
         program_start(action->address, START_IN_RAM);
+    case SERVER_ACT_REPLACE:
+        own_flash_replace(action->length); // does not return
+        break;
     case SERVER_ACT_RESET_STAY:
         reset_into_bootloader();
     default:
@@ -421,6 +428,7 @@ void power_on_run(const struct power_on_image *image)
     bool chip_usable = nor_start(&nor) == 0;
     const struct reset_words words = reset_words_take();
     server_start(image, &words);
+    own_flash_replace = image->own_flash_replace;
 
     const struct boot_facts boot_facts = {
         .stay_requested = words.stay_requested,

@@ -107,6 +107,7 @@ static const uint8_t smallest_sizes[] = {
     [QL_INFO_RUN] = QL_RUN_SIZE,
     [QL_INFO_SETTINGS] = 0,
     [QL_INFO_LAST_UPDATE] = QL_LAST_SIZE,
+    [QL_INFO_OWN_FLASH] = QL_OWN_FLASH_SIZE,
     [QL_INFO_BOARD_ID] = QL_BOARD_ID_SIZE,
     [QL_INFO_LOCK] = QL_LOCK_SIZE_OPEN,
     [QL_INFO_BUILD] = QL_BUILD_SIZE,
@@ -179,6 +180,12 @@ static void take_lock(struct ql_board *board, const uint8_t *value, size_t size)
         memcpy(board->issuer, value + QL_LOCK_ISSUER, QL_FINGERPRINT_SIZE);
 }
 
+static void take_own_flash(struct ql_board *board, const uint8_t *value)
+{
+    board->read_protection = value[QL_OWN_FLASH_RDP];
+    board->write_protected = (value[QL_OWN_FLASH_WRITE] & 1) != 0;
+}
+
 static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *value, size_t size)
 {
     switch (tag) {
@@ -218,6 +225,9 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
         break;
     case QL_INFO_READ_PROTECTION:
         board->read_protection = value[0];
+        break;
+    case QL_INFO_OWN_FLASH:
+        take_own_flash(board, value);
         break;
     case QL_INFO_BOARD_ID:
         memcpy(board->id_told, value, QL_BOARD_ID_SIZE);

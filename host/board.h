@@ -52,6 +52,7 @@ struct ql_board {
     uint32_t frames_taken, frames_damaged;
     uint8_t read_protection;
     uint8_t attempts, attempts_limit; // starts that the program did not confirm
+    bool write_protected;             // the bootloader's own flash, with QL_INFO_OWN_FLASH
     uint8_t sfdp[2];
     struct ql_run runs[QL_RUNS_MAX];
     size_t run_count;

@@ -54,6 +54,10 @@ enum ql_code {
     QL_NOT_FOR_RAM = 55,
     QL_RAM_TAKEN = 56,
 
+    QL_BOOTLOADER_FILE = 57,
+    QL_BOOTLOADER_KEPT = 58,
+    QL_BOOTLOADER_UNSURE = 59,
+
     QL_LOCKED = 60,
     QL_KEY_WRONG = 61,
     QL_KEY_EXPIRED = 62,

@@ -100,6 +100,17 @@ static const struct status_text texts[] = {
                           "0x%08X is not free: the bootloader itself uses that RAM",
                           "let the program's start-up fill that memory (AT> AXI SRAM in the linker "
                           "script), or link it for AXI SRAM, 0x24000000"},
+    [QL_STATUS_NOT_A_BOOTLOADER] = {"not-a-bootloader", QL_BOOTLOADER_FILE,
+                                    "the board finds no bootloader for itself in these bytes "
+                                    "(offset 0x%X)",
+                                    "use the file that the build made for this board"},
+    [QL_STATUS_LOWERS_LOCK] = {"lowers-lock", QL_BOOTLOADER_KEPT,
+                               "the new bootloader would let in whom the board keeps out (offset "
+                               "0x%X)",
+                               "say --force if that is meant"},
+    [QL_STATUS_OPTIONS_FAILED] = {"options-failed", QL_BOOTLOADER_KEPT,
+                                  "the option bytes could not be changed (OPTSR_CUR 0x%08X)",
+                                  "take the power away for a moment and repeat the command"},
     [QL_STATUS_LOCKED] = {"locked", QL_LOCKED,
                           "the board does not permit it to the key it was shown, or was shown none "
                           "(missing permissions: 0x%08X)",

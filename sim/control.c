@@ -5,6 +5,8 @@
 //   power-cut-after N [FRACTION]      power off and on inside the flash chip's operation N from now
 //                                     (0: the next one), when FRACTION (0 to below 1) of it is done
 //   power-off-after N [FRACTION]      the same, but power stays off: ends the process with 0
+//   flash-cut-after N [FRACTION]      power off and on inside the internal flash's operation N
+//   flash-fail erase|program|options N  lets the next N of them go wrong
 //   tear-seed N                       how operations look that the power cut (0 at first)
 //   chip-times typical|maximum        how long the flash chip's operations take
 //   wear-out ADDRESS erase|program|none   the byte there no longer takes an erase, or a program
@@ -18,6 +20,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/control.h"
 
+#include "sim/h750_flash.h"
 #include "sim/usb_cable.h"
 #include "sim/usb_host.h"
 #include "sim/virtual_board.h"
@@ -62,33 +65,74 @@ static void power_cycle_command(struct virtual_board *board, const char *argumen
     fprintf(answer, "ok\n");
 }
 
-static void cut_power(struct virtual_board *board, const char *argument, bool stay_off,
+// N [FRACTION]
+static bool parse_cut(const char *argument, unsigned long long *operations, double *fraction,
                       FILE *answer)
 {
     char *end;
-    unsigned long long operations;
-    double fraction = 0.5;
 
     errno = 0;
-    operations = strtoull(argument, &end, 10);
+    *fraction = 0.5;
+    *operations = strtoull(argument, &end, 10);
     if (end == argument || errno != 0 || argument[0] == '-') {
         fprintf(answer, "error: what is missing is a number of chip operations\n");
-        return;
+        return false;
     }
     if (*end == ' ') {
         const char *start = end + 1;
 
-        fraction = strtod(start, &end);
+        *fraction = strtod(start, &end);
         if (end == start) {
             end = (char *)"?";
         }
     }
-    if (*end != '\0' || !(fraction >= 0.0 && fraction < 1.0)) {
+    if (*end != '\0' || !(*fraction >= 0.0 && *fraction < 1.0)) {
         fprintf(answer, "error: the fraction of the operation that is done is 0 to below 1\n");
-        return;
+        return false;
     }
-    virtual_board_cut_power_after(board, operations, fraction, stay_off);
-    fprintf(answer, "ok\n");
+    return true;
+}
+
+static void cut_power(struct virtual_board *board, const char *argument, bool stay_off,
+                      FILE *answer)
+{
+    unsigned long long operations;
+    double fraction;
+
+    if (parse_cut(argument, &operations, &fraction, answer)) {
+        virtual_board_cut_power_after(board, operations, fraction, stay_off);
+        fprintf(answer, "ok\n");
+    }
+}
+
+static void flash_cut_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    unsigned long long operations;
+    double fraction;
+
+    if (parse_cut(argument, &operations, &fraction, answer)) {
+        virtual_board_cut_power_in_flash(board, operations, fraction);
+        fprintf(answer, "ok\n");
+    }
+}
+
+static void flash_fail_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    static const char *const kinds[FLASH_FAILURES] = {"erase", "program", "options"};
+    size_t length = strcspn(argument, " ");
+    const char *number = argument + length + (argument[length] == ' ');
+    char *end;
+    unsigned long long times = strtoull(number, &end, 10);
+
+    for (unsigned kind = 0; kind < FLASH_FAILURES; kind++) {
+        if (strlen(kinds[kind]) == length && memcmp(kinds[kind], argument, length) == 0 &&
+            end != number && *end == '\0' && number[0] != '-') {
+            flash_fail(virtual_board_peripherals(board)->flash, (enum flash_failure)kind, times);
+            fprintf(answer, "ok\n");
+            return;
+        }
+    }
+    fprintf(answer, "error: flash-fail takes erase, program or options, and a number\n");
 }
 
 static void power_cut_command(struct virtual_board *board, const char *argument, FILE *answer)
@@ -225,6 +269,8 @@ static const struct {
     {"power-cycle", false, power_cycle_command},
     {"power-cut-after", true, power_cut_command},
     {"power-off-after", true, power_off_command},
+    {"flash-cut-after", true, flash_cut_command},
+    {"flash-fail", true, flash_fail_command},
     {"tear-seed", true, tear_seed_command},
     {"chip-times", true, chip_times_command},
     {"wear-out", true, wear_out_command},
@@ -253,12 +299,12 @@ void control_execute(struct virtual_board *board, const char *line, FILE *answer
         commands[i].run(board, argument, answer);
         return;
     }
-    fprintf(answer,
-            "error: unknown command, there are reset, power-cycle, power-cut-after N "
-            "[FRACTION], power-off-after N [FRACTION], tear-seed N, chip-times typical|maximum, "
-            "wear-out ADDRESS erase|program|none, chip-status SR1 SR2 SR3, "
-            "usb plug|unplug|suspend|resume, "
-            "button down|up, stats, quit\n");
+    fprintf(answer, "error: unknown command, there are reset, power-cycle, power-cut-after N "
+                    "[FRACTION], power-off-after N [FRACTION], flash-cut-after N [FRACTION], "
+                    "flash-fail erase|program|options N, tear-seed N, chip-times typical|maximum, "
+                    "wear-out ADDRESS erase|program|none, chip-status SR1 SR2 SR3, "
+                    "usb plug|unplug|suspend|resume, "
+                    "button down|up, stats, quit\n");
 }
 
 // --- The socket ---------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ static uint64_t window_block(void *context, uint32_t address, uint32_t size)
 
 static bool is_xip(const struct memory_region *region)
 {
-    return region->is_window && region->gate_offset == 0;
+    return region->is_window && !region->on_chip && region->gate_offset == 0;
 }
 
 static uint64_t window_read(void *context, uint32_t address, unsigned size)

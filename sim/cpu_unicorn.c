@@ -990,6 +990,10 @@ static void fetch_failed(struct cpu *cpu, uint32_t pc)
     }
     if (mapping->region != NULL && mapping->region->refused != NULL) {
         mapping->region->refused(mapping->region->context, pc);
+        note_opened(cpu, mapping, true);
+        if (mapping->wanted) {
+            return;
+        }
     }
     raise(cpu, CPU_FETCH_BUS_ERROR, pc);
 }

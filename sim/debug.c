@@ -165,6 +165,9 @@ void debug_reset(struct debug *debug, bool power_on)
     show_control(debug);
     set_halted(debug, false);
     debug_refresh(debug);
+    if (power_on && debug_attached(debug)) {
+        machine_tell_debugger(debug->machine);
+    }
     if (catch && debug_attached(debug)) {
         halt_for(debug, DFSR_VCATCH);
     }
@@ -182,6 +185,9 @@ static void control_write(struct debug *debug, uint32_t value)
     show_control(debug);
     if (debug_attached(debug) != was_attached) {
         debug_refresh(debug);
+    }
+    if (debug_attached(debug) && !was_attached) {
+        machine_tell_debugger(debug->machine);
     }
     if (!debug_attached(debug)) {
         set_halted(debug, false);

@@ -1,10 +1,19 @@
 // FLASH of the STM32H750: interface registers, one sector of 128 KB programmed in 256-bit words,
 // option bytes.
 //
-// From STM32H753.svd (bank 1; the H750 has no bank 2), the CMSIS header, ST's HAL flash driver and
-// DS12556's typical times. A store that comes while the controller is busy is queued, on silicon it
-// holds up the bus. Programming a word that is not erased is a violation; silicon would leave a
-// word with wrong ECC. The CRC unit and secure areas are not modelled.
+// From STM32H753.svd (bank 1; the H750 has no bank 2), the CMSIS header, ST's HAL flash driver, the
+// field descriptions of ST's SVD for the H7B0 (whose controller has the same flags), DS12556's
+// typical times, and, for what a debugger does at read-out protection level 1, what users of
+// silicon and ST's own people say. Where it is stricter: programming a word that is not erased
+// (silicon would leave a word with wrong ECC), touching the array while it is erased (silicon holds
+// the bus, then the program is gone), CR1 changed or a register written while something is under
+// way (silicon holds the bus), and read-out protection level 2, which nobody could take back.
+//
+// Differs from silicon: a store that comes while the controller is busy is queued, and reading or
+// executing while a word is programmed ends that at once and costs the time; silicon holds up the
+// bus for both. A word torn by a power cut has no wrong ECC. The CRC unit, PCROP and secure areas
+// are not modelled. Unconfirmed: that the option bytes take 200 ms, and that code may run from the
+// flash meanwhile.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/h750_flash.h"
@@ -68,6 +77,8 @@ enum flash_offset {
 #define SR_PGSERR   (UINT32_C(1) << 18)
 #define SR_STRBERR  (UINT32_C(1) << 19)
 #define SR_INCERR   (UINT32_C(1) << 21)
+#define SR_OPERR    (UINT32_C(1) << 22)
+#define SR_RDPERR   (UINT32_C(1) << 23)
 #define OPTCR_LOCK  (UINT32_C(1) << 0)
 #define OPTCR_START (UINT32_C(1) << 1)
 #define OPTCR_MER   (UINT32_C(1) << 4)
@@ -157,9 +168,22 @@ struct flash {
     struct operation queue[QUEUE_SIZE];
     unsigned queue_count;
     struct event done;
-    uint64_t started_ns;
+    uint64_t started_ns; // of the first in the queue
     struct event options_done;
-    uint64_t operations;
+    uint64_t operations; // enqueued
+    uint64_t begun;      // the same with changes of the option bytes, in the order of beginning
+
+    bool debugger; // one has connected since power-on
+    bool blocked;  // by level 1: the array is out of reach until power was off
+
+    uint64_t cut_at; // the operation, counted as `begun`, that power is cut in; 0: none
+    double cut_fraction;
+    struct event cut;
+    void (*cut_power)(void *context);
+    void *cut_context;
+    uint64_t failures[FLASH_FAILURES]; // of each kind that are still to happen
+
+    uint64_t rdp, write_protected; // for the statistics
 };
 
 // --- Flags --------------------------------------------------------------------------------------
@@ -168,7 +192,7 @@ static uint32_t status(const struct flash *flash)
 {
     uint32_t value = flash->registers[FLASH_SR1 / 4];
 
-    if (flash->queue_count > 0) {
+    if (flash->queue_count > 0 || flash->options_done.armed) {
         value |= SR_BSY | SR_QW;
     }
     return value | (flash->buffer_filled != 0 ? SR_WBNE : 0);
@@ -188,7 +212,58 @@ static void raise_flag(struct flash *flash, uint32_t flag)
     update_irq(flash);
 }
 
+// --- The array's being there --------------------------------------------------------------------
+
+// Hidden while it is at work, so that the bus asks (array_refused), and while it is blocked.
+static void show_array(struct flash *flash)
+{
+    machine_window_show(flash->machine, FLASH_BASE, flash->queue_count == 0 && !flash->blocked);
+}
+
+static unsigned rdp_of(const struct flash *flash, uint32_t offset)
+{
+    return flash->registers[offset / 4] >> RDP_BIT & 0xFF;
+}
+
+// At level 1 a debugger blocks the flash, whoever came first.
+static void check_intrusion(struct flash *flash)
+{
+    if (flash->debugger && rdp_of(flash, FLASH_OPTSR_CUR) != RDP_LEVEL_0) {
+        flash->blocked = true;
+        show_array(flash);
+    }
+}
+
+static void debugger_connected(void *context)
+{
+    struct flash *flash = context;
+
+    flash->debugger = true;
+    check_intrusion(flash);
+}
+
 // --- Operations on the array --------------------------------------------------------------------
+
+// Is this one to go wrong?
+static bool fails(struct flash *flash, enum flash_failure kind)
+{
+    if (flash->failures[kind] == 0) {
+        return false;
+    }
+    flash->failures[kind]--;
+    return true;
+}
+
+// Power may be cut in what begins now.
+static void begin(struct flash *flash, uint64_t length_ns)
+{
+    flash->begun++;
+    if (flash->begun == flash->cut_at) {
+        flash->cut_at = 0;
+        event_arm_in(flash->machine, &flash->cut,
+                     (uint64_t)((double)length_ns * flash->cut_fraction));
+    }
+}
 
 static bool word_is_erased(const struct flash *flash, uint32_t offset)
 {
@@ -221,6 +296,7 @@ static void start_next(struct flash *flash)
     if (flash->queue_count > 0) {
         flash->started_ns = machine_now_ns(flash->machine);
         event_arm_in(flash->machine, &flash->done, flash->queue[0].length_ns);
+        begin(flash, flash->queue[0].length_ns);
     }
 }
 
@@ -229,8 +305,13 @@ static void operation_done(void *context)
     struct flash *flash = context;
     const struct operation *operation = &flash->queue[0];
 
-    if (operation->kind == OPERATION_ERASE) {
+    if (operation->kind == OPERATION_ERASE && fails(flash, FLASH_FAILURE_ERASE)) {
+        erase_part(flash, FLASH_SIZE - WORD_SIZE);
+        flash->registers[FLASH_SR1 / 4] |= SR_OPERR;
+    } else if (operation->kind == OPERATION_ERASE) {
         erase_part(flash, FLASH_SIZE);
+    } else if (fails(flash, FLASH_FAILURE_PROGRAM)) {
+        program_part(flash, operation, WORD_SIZE / 2);
     } else {
         program_part(flash, operation, WORD_SIZE);
     }
@@ -239,6 +320,38 @@ static void operation_done(void *context)
     flash->registers[FLASH_CR1 / 4] &= ~(CR_START | CR_FW);
     raise_flag(flash, SR_EOP);
     start_next(flash);
+    show_array(flash);
+}
+
+// The program is held up until nothing is under way any more.
+static void wait_for_operations(struct flash *flash)
+{
+    while (flash->queue_count > 0) {
+        machine_stall(flash->machine, flash->started_ns + flash->queue[0].length_ns);
+        event_cancel(flash->machine, &flash->done);
+        operation_done(flash);
+    }
+}
+
+// An access to the array while it is hidden.
+static void array_refused(void *context, uint32_t address)
+{
+    struct flash *flash = context;
+
+    if (flash->blocked) {
+        raise_flag(flash, SR_RDPERR);
+        return; // a bus error
+    }
+    for (unsigned i = 0; i < flash->queue_count; i++) {
+        if (flash->queue[i].kind == OPERATION_ERASE) {
+            machine_violation(flash->machine, "FLASH",
+                              "0x%08" PRIX32 " is read or executed while the flash is erased: the "
+                              "bus is held until the end, and nothing is there then",
+                              address);
+            break;
+        }
+    }
+    wait_for_operations(flash);
 }
 
 static void enqueue(struct flash *flash, const struct operation *operation)
@@ -252,6 +365,7 @@ static void enqueue(struct flash *flash, const struct operation *operation)
     if (flash->queue_count == 1) {
         start_next(flash);
     }
+    show_array(flash);
 }
 
 static bool write_protected(struct flash *flash, const char *what)
@@ -302,7 +416,8 @@ static void buffer_program(struct flash *flash)
     enqueue(flash, &operation);
 }
 
-static void buffer_byte(struct flash *flash, uint32_t offset, uint8_t byte)
+// False: the store was for another word, and what the buffer held is lost.
+static bool buffer_byte(struct flash *flash, uint32_t offset, uint8_t byte)
 {
     uint32_t flag = UINT32_C(1) << (offset % WORD_SIZE);
 
@@ -314,8 +429,9 @@ static void buffer_byte(struct flash *flash, uint32_t offset, uint8_t byte)
                           "0x%08" PRIX32 " is stored while the 256-bit word at 0x%08" PRIX32
                           " is only partly written",
                           FLASH_BASE + offset, FLASH_BASE + flash->buffer_offset);
+        flash->buffer_filled = 0; // what it held is lost
         raise_flag(flash, SR_INCERR);
-        return;
+        return false;
     } else if ((flash->buffer_filled & flag) != 0) {
         machine_violation(flash->machine, "FLASH",
                           "0x%08" PRIX32 " is stored twice into the write buffer",
@@ -327,6 +443,7 @@ static void buffer_byte(struct flash *flash, uint32_t offset, uint8_t byte)
     if (flash->buffer_filled == UINT32_MAX) {
         buffer_program(flash);
     }
+    return true;
 }
 
 // A store of the CPU into the array.
@@ -340,11 +457,20 @@ static void array_write(void *context, uint32_t offset, unsigned size, uint32_t 
         raise_flag(flash, SR_PGSERR);
         return;
     }
+    if ((flash->registers[FLASH_SR1 / 4] & SR_INCERR) != 0) {
+        machine_violation(flash->machine, "FLASH",
+                          "0x%08" PRIX32 " is stored to before SR1.INCERR was cleared",
+                          FLASH_BASE + offset);
+        raise_flag(flash, SR_PGSERR);
+        return;
+    }
     if (write_protected(flash, "programming")) {
         return;
     }
     for (unsigned i = 0; i < size; i++) {
-        buffer_byte(flash, offset + i, (uint8_t)(value >> (8 * i)));
+        if (!buffer_byte(flash, offset + i, (uint8_t)(value >> (8 * i)))) {
+            return;
+        }
     }
 }
 
@@ -366,12 +492,22 @@ static bool unlock_step(struct flash *flash, unsigned *step, bool *refused, uint
     return *step == 0;
 }
 
+// Keys for what is unlocked lock it until the next reset.
+static void unlocked_twice(struct flash *flash, uint32_t control, bool *refused)
+{
+    machine_violation(flash->machine, "FLASH",
+                      "a key is written though nothing is locked: now it is, until the next reset");
+    flash->registers[control / 4] |= CR_LOCK; // OPTCR's bit is the same
+    *refused = true;
+}
+
 static void write_key(struct flash *flash, uint32_t value)
 {
     static const uint32_t keys[2] = {KEY1, KEY2};
 
-    if ((flash->registers[FLASH_CR1 / 4] & CR_LOCK) != 0 &&
-        unlock_step(flash, &flash->key_step, &flash->key_refused, value, keys)) {
+    if ((flash->registers[FLASH_CR1 / 4] & CR_LOCK) == 0) {
+        unlocked_twice(flash, FLASH_CR1, &flash->key_refused);
+    } else if (unlock_step(flash, &flash->key_step, &flash->key_refused, value, keys)) {
         flash->registers[FLASH_CR1 / 4] &= ~CR_LOCK;
     }
 }
@@ -380,8 +516,10 @@ static void write_option_key(struct flash *flash, uint32_t value)
 {
     static const uint32_t keys[2] = {OPTION_KEY1, OPTION_KEY2};
 
-    if ((flash->registers[FLASH_OPTCR / 4] & OPTCR_LOCK) != 0 &&
-        unlock_step(flash, &flash->option_key_step, &flash->option_key_refused, value, keys)) {
+    if ((flash->registers[FLASH_OPTCR / 4] & OPTCR_LOCK) == 0) {
+        unlocked_twice(flash, FLASH_OPTCR, &flash->option_key_refused);
+    } else if (unlock_step(flash, &flash->option_key_step, &flash->option_key_refused, value,
+                           keys)) {
         flash->registers[FLASH_OPTCR / 4] &= ~OPTCR_LOCK;
     }
 }
@@ -407,6 +545,7 @@ static void start_erase(struct flash *flash, uint32_t cr)
     if (write_protected(flash, "erase")) {
         return;
     }
+    check_programming_speed(flash);
     flash->registers[FLASH_CR1 / 4] |= CR_START;
     enqueue(flash, &operation);
 }
@@ -425,6 +564,13 @@ static void write_cr1(struct flash *flash, uint32_t value)
         machine_violation(flash->machine, "FLASH", "CR1 changed while an operation is under way");
         return;
     }
+    if ((old & ~value & CR_PG) != 0 && flash->buffer_filled != 0) {
+        machine_violation(flash->machine, "FLASH",
+                          "CR1.PG is cleared while the 256-bit word at 0x%08" PRIX32
+                          " is only partly written: it is lost",
+                          FLASH_BASE + flash->buffer_offset);
+        flash->buffer_filled = 0;
+    }
     flash->registers[FLASH_CR1 / 4] = value;
     flash->key_step = 0;
     if ((value & ~old & CR_START) != 0) {
@@ -441,9 +587,10 @@ static void write_cr1(struct flash *flash, uint32_t value)
 
 // --- Option bytes -------------------------------------------------------------------------------
 
-static unsigned rdp_of(const struct flash *flash, uint32_t offset)
+static void note_options(struct flash *flash)
 {
-    return flash->registers[offset / 4] >> RDP_BIT & 0xFF;
+    flash->rdp = rdp_of(flash, FLASH_OPTSR_CUR);
+    flash->write_protected = (flash->registers[FLASH_WPSN_CUR1R / 4] & 1) == 0;
 }
 
 static void options_loaded(void *context)
@@ -457,12 +604,29 @@ static void options_loaded(void *context)
         flash->registers[FLASH_OPTSR_CUR / 4] |= OPTSR_ERROR;
         return;
     }
+    if (fails(flash, FLASH_FAILURE_OPTIONS)) {
+        flash->registers[FLASH_OPTSR_CUR / 4] |= OPTSR_ERROR;
+        return;
+    }
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         flash->registers[options[i].current / 4] = flash->registers[options[i].programmed / 4];
     }
     if (regression) {
         erase_part(flash, FLASH_SIZE);
     }
+    note_options(flash);
+    check_intrusion(flash);
+}
+
+static void start_options(struct flash *flash)
+{
+    if (rdp_of(flash, FLASH_OPTSR_PRG) == RDP_LEVEL_2 &&
+        rdp_of(flash, FLASH_OPTSR_CUR) != RDP_LEVEL_2) {
+        machine_violation(flash->machine, "FLASH",
+                          "read-out protection level 2 is set, which can never be taken back");
+    }
+    event_arm_in(flash->machine, &flash->options_done, OPTIONS_NS);
+    begin(flash, OPTIONS_NS);
 }
 
 static void write_optcr(struct flash *flash, uint32_t value)
@@ -480,7 +644,7 @@ static void write_optcr(struct flash *flash, uint32_t value)
         start_erase(flash, CR_BER);
     }
     if ((value & OPTCR_START) != 0) {
-        event_arm_in(flash->machine, &flash->options_done, OPTIONS_NS);
+        start_options(flash);
     }
 }
 
@@ -491,11 +655,6 @@ static void write_option(struct flash *flash, uint32_t word, uint32_t value)
             machine_violation(flash->machine, "FLASH",
                               "an option register is written while OPTCR.OPTLOCK is 1");
         }
-        return;
-    }
-    if (flash->options_done.armed) {
-        machine_violation(flash->machine, "FLASH",
-                          "an option register is written while options are being programmed");
         return;
     }
     flash->registers[word / 4] = value;
@@ -533,6 +692,11 @@ static void flash_write(void *context, uint32_t offset, unsigned size, uint32_t 
     uint32_t ones = register_merge(0, offset, size, value);
 
     value = register_merge(flash->registers[word / 4], offset, size, value);
+    if (flash->options_done.armed) {
+        machine_violation(flash->machine, "FLASH",
+                          "a register is written while the option bytes are being programmed");
+        return;
+    }
     switch (word) {
     case FLASH_ACR:
         write_acr(flash, value);
@@ -590,14 +754,19 @@ void flash_power_off(struct flash *flash)
     flash->buffer_filled = 0;
     event_cancel(flash->machine, &flash->done);
     event_cancel(flash->machine, &flash->options_done);
+    event_cancel(flash->machine, &flash->cut);
 }
 
 static void flash_reset(void *context, enum reset_kind kind)
 {
     struct flash *flash = context;
 
-    (void)kind;
     flash_power_off(flash);
+    if (kind == RESET_POWER_ON) {
+        flash->debugger = false;
+        flash->blocked = false;
+    }
+    show_array(flash);
     for (const struct register_info *info = registers; info->name != NULL; info++) {
         if (info->offset < FLASH_OPTSR_CUR || info->offset >= FLASH_CRCCR1) {
             flash->registers[info->offset / 4] = info->reset;
@@ -632,9 +801,10 @@ static void add_devices(struct flash *flash)
                            .write = array_write};
 
     machine_add_device(flash->machine, &interface);
-    machine_map_memory(flash->machine, "flash", FLASH_BASE, FLASH_SIZE, flash->array, false);
     machine_add_device(flash->machine, &array);
     machine_add_statistic(flash->machine, "flash_operations", &flash->operations);
+    machine_add_statistic(flash->machine, "flash_rdp", &flash->rdp);
+    machine_add_statistic(flash->machine, "flash_write_protected", &flash->write_protected);
 }
 
 struct flash *flash_create(struct machine *machine, struct rcc *rcc)
@@ -653,9 +823,35 @@ struct flash *flash_create(struct machine *machine, struct rcc *rcc)
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         flash->registers[options[i].current / 4] = options[i].factory;
     }
+    note_options(flash);
+    machine_map_hidable_memory(machine, "flash", FLASH_BASE, FLASH_SIZE, flash->array,
+                               array_refused, flash);
     flash_reset(flash, RESET_POWER_ON);
     add_devices(flash);
+    machine_on_debugger(machine, debugger_connected, flash);
     return flash;
+}
+
+static void cut(void *context)
+{
+    struct flash *flash = context;
+
+    flash->cut_power(flash->cut_context);
+}
+
+void flash_cut_after(struct flash *flash, uint64_t operations, double fraction,
+                     void (*cut_power)(void *context), void *context)
+{
+    flash->cut_at = flash->begun + operations + 1;
+    flash->cut_fraction = fraction;
+    flash->cut = (struct event){.fire = cut, .context = flash, .name = "FLASH cut"};
+    flash->cut_power = cut_power;
+    flash->cut_context = context;
+}
+
+void flash_fail(struct flash *flash, enum flash_failure kind, uint64_t times)
+{
+    flash->failures[kind] = times;
 }
 
 uint8_t *flash_array(struct flash *flash)

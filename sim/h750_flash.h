@@ -24,6 +24,22 @@ struct flash *flash_create(struct machine *machine, struct rcc *rcc);
 void flash_forget_programmed(struct flash *flash, uint32_t offset, uint32_t length);
 uint8_t *flash_array(struct flash *flash);
 
+// Cuts power inside operation number `operations` from now (0: the next one), when `fraction` of it
+// is done. Erasing, programming a word and changing the option bytes count. `cut_power` is to call
+// flash_power_off or reset the machine.
+void flash_cut_after(struct flash *flash, uint64_t operations, double fraction,
+                     void (*cut_power)(void *context), void *context);
+
+enum flash_failure {
+    FLASH_FAILURE_ERASE,   // bits stay, OPERR
+    FLASH_FAILURE_PROGRAM, // half of the word stays blank
+    FLASH_FAILURE_OPTIONS, // nothing changes, OPTCHANGEERR
+    FLASH_FAILURES,
+};
+
+// Lets the next `times` operations of a kind go wrong.
+void flash_fail(struct flash *flash, enum flash_failure kind, uint64_t times);
+
 // Power is going: what is being programmed or erased is left torn. Call before RESET_POWER_ON.
 void flash_power_off(struct flash *flash);
 

@@ -371,6 +371,22 @@ void machine_map_window(struct machine *machine, const char *name, uint32_t base
     region_add(machine, &region);
 }
 
+void machine_map_hidable_memory(struct machine *machine, const char *name, uint32_t base,
+                                uint32_t size, void *memory,
+                                void (*refused)(void *context, uint32_t address), void *context)
+{
+    struct memory_region region = {.name = name,
+                                   .base = base,
+                                   .size = size,
+                                   .memory = memory,
+                                   .is_window = true,
+                                   .on_chip = true,
+                                   .refused = refused,
+                                   .context = context};
+
+    region_add(machine, &region);
+}
+
 static void region_show(struct machine *machine, struct memory_region *region, bool shown)
 {
     if (region->shown == shown) {
@@ -475,6 +491,7 @@ static bool region_refuse(struct machine *machine, struct memory_region *region,
 {
     if (region->refused != NULL) {
         region->refused(region->context, address);
+        return region->shown;
     } else if (region->gate_offset != 0) {
         machine_violation(machine, region->name,
                           "0x%08" PRIX32 " accessed while its clock is off "
@@ -572,6 +589,19 @@ uint8_t *machine_debugger_memory(struct machine *machine, uint32_t address, uint
         return NULL;
     }
     return region->memory + (address - region->base);
+}
+
+void machine_on_debugger(struct machine *machine, void (*told)(void *context), void *context)
+{
+    machine->debugger_told = told;
+    machine->debugger_context = context;
+}
+
+void machine_tell_debugger(struct machine *machine)
+{
+    if (machine->debugger_told != NULL) {
+        machine->debugger_told(machine->debugger_context);
+    }
 }
 
 void machine_set_core_halted(struct machine *machine, bool halted)

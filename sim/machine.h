@@ -166,6 +166,16 @@ void machine_set_cpu_hz(struct machine *machine, uint64_t hz); // from now on; >
 void machine_map_memory(struct machine *machine, const char *name, uint32_t base, uint32_t size,
                         void *memory, bool writable);
 
+// The same for memory on the microcontroller that may go away for a while (machine_window_show):
+// hidden at first. `refused` may show it: the access then goes on.
+void machine_map_hidable_memory(struct machine *machine, const char *name, uint32_t base,
+                                uint32_t size, void *memory,
+                                void (*refused)(void *context, uint32_t address), void *context);
+
+// `told` is called when a debugger has connected to the core, and after a power-on that it
+// outlives.
+void machine_on_debugger(struct machine *machine, void (*told)(void *context), void *context);
+
 // Show or hide a mapped region (the QUADSPI window while memory-mapped mode is on); while hidden,
 // accesses end in a bus error after `refused` was told (it may raise a violation with the reason).
 void machine_map_window(struct machine *machine, const char *name, uint32_t base, uint32_t size,

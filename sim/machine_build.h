@@ -84,6 +84,9 @@ bool machine_debugger_write(struct machine *machine, uint32_t address, unsigned 
 uint8_t *machine_debugger_memory(struct machine *machine, uint32_t address, uint32_t size,
                                  bool write);
 
+// A debugger has connected: what machine_on_debugger waits for.
+void machine_tell_debugger(struct machine *machine);
+
 // The core stands still for a debugger: peripherals that DBGMCU freezes look at how long it has.
 void machine_set_core_halted(struct machine *machine, bool halted);
 uint64_t machine_core_halted_ns(const struct machine *machine);
@@ -98,6 +101,7 @@ struct memory_region {
     uint8_t *memory;
     bool writable;
     bool is_window; // can be hidden
+    bool on_chip;   // part of the microcontroller, reads as fast as ever
     bool shown;
     bool accessed; // since it was shown
     void (*refused)(void *context, uint32_t address);

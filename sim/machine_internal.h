@@ -67,6 +67,8 @@ struct machine {
     bool irq_levels[IRQ_COUNT];
     uint8_t irq_sources[IRQ_COUNT]; // of shared lines
     struct dma_service dma_services[DMAMUX_COUNT];
+    void (*debugger_told)(void *context);
+    void *debugger_context;
     bool reset_asked;
     enum reset_kind reset_kind;
     void (*reset_starting)(void *context, enum reset_kind kind);

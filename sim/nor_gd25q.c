@@ -4,8 +4,9 @@
 // 31h and 11h take one byte each, QE leaves the factory clear, and a suspended program has a bit of
 // its own (SUS2). The C parts' SFDP is the first revision (9 words: no page size, times or way to
 // QE); the E parts' is revision 1.6.
-// UNCONFIRMED: SFDP words 10 to 16 of the GD25Q128E (those published for the GD25Q32E, with this
-// chip's density), times, dummy clocks in QPI. Not modelled: security registers, unique id.
+// UNCONFIRMED: SFDP of the GD25Q64C (those published for a GD25Q32C) and words 10 to 16 of the
+// GD25Q128E (those of the GD25Q32E), both with these chips' densities, times, dummy clocks in QPI.
+// Not modelled: security registers, unique id.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/nor_rows.h"

@@ -4,9 +4,10 @@
 // family: QE in bit 6 of the status register, clear from the factory; 01h takes one byte; the read
 // register (C0h or 63h, volatile) sets the dummy clocks of EBh; a mode byte of AXh keeps continuous
 // read; QPI by 35h and F5h (35h does not read a status register); suspend 75h or B0h, resume 7Ah or
-// 30h, both told by the function register (48h). UNCONFIRMED: SFDP bytes (those of the IS25LP128
-// with this chip's density), times. Not modelled: the one-time bit that turns block protection to
-// the bottom, information rows, sector unlock, wrap.
+// 30h, both told by the function register (48h). UNCONFIRMED: SFDP bytes (those published
+// for an SK25LP128, which carry ISSI's own table, with this chip's density), times. Not modelled:
+// the one-time bit that turns block protection to the bottom, information rows, sector unlock,
+// wrap.
 //
 // SPDX-License-Identifier: MIT
 #include "sim/nor_rows.h"

@@ -7,8 +7,8 @@
 // that take 4 bytes in either mode); ten dummy clocks for EBh, set by the volatile configuration
 // register (81h, 85h), whose bit 3 allows XIP: then the first of them tells whether it goes on; the
 // quad protocol by 35h and F5h. A command into a protected area sets flags and leaves WEL.
-// UNCONFIRMED: whether 35h needs a write enable (here: no); clock limits with fewer dummy clocks
-// than ten are not modelled. Not modelled: the non-volatile configuration register, the dual
+// UNCONFIRMED: times; whether 35h needs a write enable (here: no); clock limits with fewer dummy
+// clocks than ten are not modelled. Not modelled: the non-volatile configuration register, the dual
 // protocol, sector locks, OTP, wrap (VCR bits 1 and 0).
 //
 // SPDX-License-Identifier: MIT

@@ -142,6 +142,20 @@ void virtual_board_cut_power_after(struct virtual_board *board, uint64_t operati
                     power_cut, board);
 }
 
+static void flash_power_cut(void *context)
+{
+    struct virtual_board *board = context;
+
+    machine_trace(board->machine, "board", "power is cut while the internal flash is at work");
+    virtual_board_power_cycle(board);
+}
+
+void virtual_board_cut_power_in_flash(struct virtual_board *board, uint64_t operations,
+                                      double fraction)
+{
+    flash_cut_after(board->peripherals.flash, operations, fraction, flash_power_cut, board);
+}
+
 void virtual_board_seed_tears(struct virtual_board *board, uint64_t seed)
 {
     nor_chip_set_seed(board->chips[0], seed);

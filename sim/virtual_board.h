@@ -46,6 +46,10 @@ void virtual_board_power_cycle(struct virtual_board *board);
 void virtual_board_cut_power_after(struct virtual_board *board, uint64_t operations,
                                    double fraction, bool stay_off);
 
+// The same in the middle of an operation of the internal flash; power comes back.
+void virtual_board_cut_power_in_flash(struct virtual_board *board, uint64_t operations,
+                                      double fraction);
+
 // Decides how operations look that the power cut.
 void virtual_board_seed_tears(struct virtual_board *board, uint64_t seed);
 

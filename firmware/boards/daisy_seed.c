@@ -5,11 +5,14 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
+#include "firmware/marker.h"
 
 enum { FUNCTION_9 = 9, FUNCTION_10 = 10 }; // the alternate functions of QUADSPI
 
+MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = "daisy_seed";
+
 const struct board board = {
-    .name = "daisy_seed",
+    .name = marker_board,
     .crystal = {.hz = 16000000},
     .qspi =
         {

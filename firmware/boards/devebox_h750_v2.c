@@ -6,11 +6,14 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
+#include "firmware/marker.h"
 
 enum { FUNCTION_9 = 9, FUNCTION_10 = 10 }; // the alternate functions of QUADSPI
 
+MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = "devebox_h750_v2";
+
 const struct board board = {
-    .name = "devebox_h750_v2",
+    .name = marker_board,
     .crystal = {.hz = 25000000},
     .qspi =
         {

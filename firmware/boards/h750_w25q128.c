@@ -6,11 +6,14 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
+#include "firmware/marker.h"
 
 enum { FUNCTION_QUADSPI = 9 };
 
+MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = "h750_w25q128";
+
 const struct board board = {
-    .name = "h750_w25q128",
+    .name = marker_board,
     .crystal = {.hz = 8000000},
     .qspi =
         {

@@ -7,11 +7,14 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
+#include "firmware/marker.h"
 
 enum { FUNCTION_9 = 9 }; // the alternate functions of QUADSPI
 
+MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = "sp_racing_h7_extreme";
+
 const struct board board = {
-    .name = "sp_racing_h7_extreme",
+    .name = marker_board,
     .crystal = {.hz = 8000000},
     .qspi =
         {

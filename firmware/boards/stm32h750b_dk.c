@@ -6,11 +6,14 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
+#include "firmware/marker.h"
 
 enum { FUNCTION_9 = 9, FUNCTION_10 = 10 }; // the alternate functions of QUADSPI
 
+MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = "stm32h750b_dk";
+
 const struct board board = {
-    .name = "stm32h750b_dk",
+    .name = marker_board,
     .crystal = {.hz = 25000000, .bypass = true},
     .qspi =
         {

@@ -5,11 +5,14 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
+#include "firmware/marker.h"
 
 enum { FUNCTION_9 = 9, FUNCTION_10 = 10 }; // the alternate functions of QUADSPI
 
+MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = "weact_ministm32h750";
+
 const struct board board = {
-    .name = "weact_ministm32h750",
+    .name = marker_board,
     .crystal = {.hz = 25000000},
     .qspi =
         {

@@ -175,8 +175,38 @@
 #define FLASH_ACR_LATENCY    (0xFu << 0)
 #define FLASH_ACR_WRHIGHFREQ (0x3u << 4)
 
-#define FLASH_OPTSR_CUR     REGISTER(FLASH_BASE + 0x01C)
-#define FLASH_OPTSR_CUR_RDP (0xFFu << 8)
+#define FLASH_KEYR1        REGISTER(FLASH_BASE + 0x004)
+#define FLASH_OPTKEYR      REGISTER(FLASH_BASE + 0x008)
+#define FLASH_CR1          REGISTER(FLASH_BASE + 0x00C)
+#define FLASH_CR1_LOCK1    (0x1u << 0)
+#define FLASH_CR1_PG1      (0x1u << 1)
+#define FLASH_CR1_SER1     (0x1u << 2)
+#define FLASH_CR1_PSIZE1   (0x3u << 4)
+#define FLASH_CR1_START1   (0x1u << 7)
+#define FLASH_SR1          REGISTER(FLASH_BASE + 0x010)
+#define FLASH_SR1_BSY1     (0x1u << 0)
+#define FLASH_SR1_WBNE1    (0x1u << 1)
+#define FLASH_SR1_QW1      (0x1u << 2)
+#define FLASH_SR1_WRPERR1  (0x1u << 17)
+#define FLASH_SR1_PGSERR1  (0x1u << 18)
+#define FLASH_SR1_STRBERR1 (0x1u << 19)
+#define FLASH_SR1_INCERR1  (0x1u << 21)
+#define FLASH_SR1_OPERR1   (0x1u << 22)
+#define FLASH_CCR1         REGISTER(FLASH_BASE + 0x014)
+
+#define FLASH_OPTCR                   REGISTER(FLASH_BASE + 0x018)
+#define FLASH_OPTCR_OPTLOCK           (0x1u << 0)
+#define FLASH_OPTCR_OPTSTART          (0x1u << 1)
+#define FLASH_OPTSR_CUR               REGISTER(FLASH_BASE + 0x01C)
+#define FLASH_OPTSR_CUR_OPT_BUSY      (0x1u << 0)
+#define FLASH_OPTSR_CUR_RDP           (0xFFu << 8)
+#define FLASH_OPTSR_CUR_OPTCHANGEERR  (0x1u << 30)
+#define FLASH_OPTSR_PRG               REGISTER(FLASH_BASE + 0x020)
+#define FLASH_OPTSR_PRG_RDP           (0xFFu << 8)
+#define FLASH_OPTCCR                  REGISTER(FLASH_BASE + 0x024)
+#define FLASH_OPTCCR_CLR_OPTCHANGEERR (0x1u << 30)
+#define FLASH_WPSN_CUR1R              REGISTER(FLASH_BASE + 0x038)
+#define FLASH_WPSN_PRG1R              REGISTER(FLASH_BASE + 0x03C)
 
 // GPIO: port 0 is A
 
@@ -426,6 +456,7 @@
 #define SYST_CSR_ENABLE    (0x1u << 0)
 #define SYST_CSR_TICKINT   (0x1u << 1)
 #define SYST_CSR_CLKSOURCE (0x1u << 2)
+#define SYST_CSR_COUNTFLAG (0x1u << 16)
 #define SYST_RVR           REGISTER(SYST_BASE + 0x4)
 #define SYST_CVR           REGISTER(SYST_BASE + 0x8)
 
@@ -448,6 +479,7 @@
 #define SCB_AIRCR_VECTKEY        (0xFFFFu << 16)
 #define SCB_SCR                  REGISTER(SCB_BASE + 0x10)
 #define SCB_CCR                  REGISTER(SCB_BASE + 0x14)
+#define SCB_CCR_BFHFNMIGN        (0x1u << 8)
 #define SCB_CCR_DC               (0x1u << 16)
 #define SCB_CCR_IC               (0x1u << 17)
 #define SCB_SHPR(n)              REGISTER(SCB_BASE + 0x18 + 0x4 * (n))
@@ -488,5 +520,10 @@
 #define MPU_RASR_S          (0x1u << 18)
 #define MPU_RASR_AP         (0x7u << 24)
 #define MPU_RASR_XN         (0x1u << 28)
+
+#define AXI_BASE 0x51000000u
+
+#define AXI_TARG7_FN_MOD                   REGISTER(AXI_BASE + 0x8108)
+#define AXI_TARG7_FN_MOD_READ_ISS_OVERRIDE (0x1u << 0)
 
 #endif

@@ -62,10 +62,15 @@ static void backup_write_alone(volatile uint32_t *place, uint32_t value)
     RCC_APB4ENR = before;
 }
 
-void reset_into_bootloader(void)
+void reset_stay_request_leave(void)
 {
     (void)backup_clock_on();
     backup_write(&RTC_BKP31R, QL_STAY_REQUEST_VALUE);
+}
+
+void reset_into_bootloader(void)
+{
+    reset_stay_request_leave();
     reset_system();
 }
 

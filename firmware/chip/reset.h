@@ -11,12 +11,15 @@
 // RCC_RSR. It is not cleared, so that the program can read it too.
 uint32_t reset_cause(void);
 
-// A debugger that resets: its resets are nobody's presses of a button.
+// A debugger is connected: its resets are nobody's presses of a button, and at read-out protection
+// level 1 it costs the flash until power was off.
 bool reset_has_debugger(void);
 
 _Noreturn void reset_system(void);
 
-// Leaves a stay request (SPEC.md section 9) and resets.
+// Leaves a stay request (SPEC.md section 9) for the next reset.
+void reset_stay_request_leave(void);
+// The same, and resets.
 _Noreturn void reset_into_bootloader(void);
 
 // What the backup registers held at this start. A stay request and an open window are taken back.

@@ -33,6 +33,7 @@ enum cli_option {
     CLI_DEFAULT = 1 << 14,
     CLI_TOUCH = 1 << 15,
     CLI_PROGRAMS = 1 << 16,
+    CLI_CONFIRM = 1 << 17,
     CLI_DFU = 1 << 18,
     CLI_ADAPTER = 1 << 19,
     CLI_KEYS = 1 << 20,
@@ -79,6 +80,7 @@ struct cli {
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
+    const char *confirm; // a null pointer: not given
     uint64_t wait_ns;
     struct cli_gdb gdb;
     const char *arguments[CLI_ARGUMENTS_MAX];
@@ -96,7 +98,8 @@ struct cli {
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
-    cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack;
+    cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack,
+    cli_protect, cli_update_bootloader;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 

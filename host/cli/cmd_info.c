@@ -69,6 +69,8 @@ static void print_microcontroller(const struct cli *cli, const struct ql_board *
                 board->reset_cause);
     if (ql_board_has(board, QL_INFO_READ_PROTECTION))
         cli_say(cli, "read protection   %s\n", protection_text(board->read_protection));
+    if (ql_board_has(board, QL_INFO_OWN_FLASH))
+        cli_say(cli, "write protection  %s\n", board->write_protected ? "on" : "off");
 }
 
 static void format_verdict(const struct ql_board *board, struct ql_failure *verdict)
@@ -308,6 +310,7 @@ static void set_all(struct cli *cli, const struct ql_board *board, const struct 
     cli_set(cli, "cpu_hz", json_integer(board->cpu_hz));
     cli_set(cli, "quadspi_hz", json_integer(board->quadspi_hz));
     cli_set(cli, "read_protection", json_integer(board->read_protection));
+    cli_set(cli, "write_protected", json_boolean(board->write_protected));
     cli_set(cli, "frames_taken", json_integer(board->frames_taken));
     cli_set(cli, "frames_damaged", json_integer(board->frames_damaged));
     cli_set(cli, "program",

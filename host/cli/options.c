@@ -52,7 +52,8 @@ static const struct option_text options[] = {
     {CLI_ADAPTER, "adapter", "NAME",
      "stlink (default), jlink, cmsis-dap, or virtual for quadlane-board"},
     {CLI_FOLDER, "folder", "PATH", "the project's folder (default: the current one)"},
-    {CLI_FORCE, "force", NULL, "overwrite files that exist"},
+    {CLI_FORCE, "force", NULL, "overwrite files that exist; lower the lock of a locked board"},
+    {CLI_CONFIRM, "confirm", "PHRASE", "the confirmation, for scripts"},
     {CLI_DFU, "dfu", NULL, "a DfuSe file, for dfu-util and ST's tools"},
     {CLI_EXST, "exst", NULL, "a second stage for SP Racing's first one: 448 KB with MD5"},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
@@ -238,6 +239,8 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         cli->allow = value;
     if (option->option == CLI_GENERATION)
         cli->generation = value;
+    if (option->option == CLI_CONFIRM)
+        cli->confirm = value;
     if (option->option == CLI_NOT_AFTER)
         cli->not_after = value;
     if (option->option == CLI_BOARD_NAME)

@@ -31,9 +31,9 @@ class Mutant:
 
 MUTANTS = [
     Mutant("no write enable before erase and program", [
-        ("core/nor.c", "int error = command_send(nor, OP_WRITE_ENABLE, 1);\n    uint8_t status = 0;",
-         "int error = 0;\n    uint8_t status = 0;"),
-        ("core/nor.c", "return status & SR1_WEL ? 0 : QL_ERROR_REFUSED;", "return 0;")],
+        ("core/nor.c", "int error = command_send(nor, OP_WRITE_ENABLE, 1);\n    struct pair status;",
+         "int error = 0;\n    struct pair status;"),
+        ("core/nor.c", "return all_set(nor, status, SR1_WEL) ? 0 : QL_ERROR_REFUSED;", "return 0;")],
         r"without (a )?write[- ]enable"),
     Mutant("a pin in the wrong alternate function", [
         ("firmware/boards/h750_w25q128.c", ".ncs = {GPIO_PIN('B', 10), FUNCTION_QUADSPI}",
@@ -44,8 +44,9 @@ MUTANTS = [
          "int error = nor->bus->poll_start(nor->bus->context, &command, mask, match);",
          "(void)command; (void)mask; (void)match; int error = 0;"),
         ("core/nor.c", "if (bus->poll_done(bus->context)) {", "if (true) {"),
-        ("core/nor.c", "    if (status & SR1_BUSY)\n        return QL_ERROR_BUSY;\n    nor->doubtful",
-         "    nor->doubtful")],
+        ("core/nor.c",
+         "    if (any_set(status, SR1_BUSY))\n        return QL_ERROR_BUSY;\n    nor->doubtful = false;\n    return all",
+         "    nor->doubtful = false;\n    return all")],
         r"(?i)busy"),
     Mutant("too few dummy cycles", [
         ("core/nor.c", "command->dummy_cycles = (uint8_t)clocks;",

@@ -243,6 +243,17 @@ def what_starts(chip):
         return board.uart()
 
 
+def test_leaves_the_internal_flash_alone():
+    """protect and update-bootloader are refused: the internal flash is the first stage's"""
+    with board_with(BLOCK.read_bytes()) as board:
+        found = json_of(board.tool("info", "--json"))
+        check_tool(board.tool("update-bootloader", "--yes", IMAGE.with_name(f"{NAME}-flash.bin")), 50,
+                   ["second stage", f"flash --data {EXST:#x}".replace("f9", "F9")])
+        check_tool(board.tool("protect", "write", "on", "--confirm", f"protect write on {found["board"]["serial"]}"), 50,
+                   "second stage")
+        check_tool(board.tool("protect"), 50, "second stage")
+
+
 def test_cut():
     """a loss of power while it replaces itself: the first stage starts the old one, or nothing; never a torn one"""
     old, new = BLOCK.read_bytes(), block_of(another_image())

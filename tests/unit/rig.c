@@ -70,6 +70,7 @@ void rig_restart(struct rig *rig)
         .policy = rig->policy,
         .lock_memory = &rig->lock_memory,
         .ram = rig->ram,
+        .flash = rig->flash,
         .ring = rig->ring,
         .ring_size = RING_SIZE,
     };

@@ -13,9 +13,10 @@ struct rig {
     struct nor nor;
     struct server_facts facts;
     struct sha256_service sha256;
-    const struct lock_policy *policy; // the open one, if no test changes it
-    struct lock_memory lock_memory;   // survives rig_restart
-    const struct ram_service *ram;    // none, if no test gives one
+    const struct lock_policy *policy;     // the open one, if no test changes it
+    struct lock_memory lock_memory;       // survives rig_restart
+    const struct ram_service *ram;        // none, if no test gives one
+    const struct bootloader_flash *flash; // the same
     struct server server;
     struct dfu dfu;
     uint8_t dfu_buffer[QL_DFU_TRANSFER_SIZE];

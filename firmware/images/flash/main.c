@@ -2,8 +2,10 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/chip/clock.h"
+#include "firmware/chip/flash.h"
 #include "firmware/chip/reset.h"
 #include "firmware/chip/startup.h"
+#include "firmware/images/flash/own_flash.h"
 #include "firmware/power_on.h"
 
 int main(void);
@@ -19,5 +21,6 @@ void startup_settle(void)
 
 int main(void)
 {
-    power_on_run(&(struct power_on_image){.area_size = 0});
+    power_on_run(
+        &(struct power_on_image){.own_flash = &own_flash, .own_flash_replace = flash_replace});
 }
