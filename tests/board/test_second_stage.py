@@ -246,10 +246,10 @@ def what_starts(chip):
 def test_leaves_the_internal_flash_alone():
     """protect and update-bootloader are refused: the internal flash is the first stage's"""
     with board_with(BLOCK.read_bytes()) as board:
-        found = json_of(board.tool("info", "--json"))
+        serial = json_of(board.tool("info", "--json"))["board"]["serial"]
         check_tool(board.tool("update-bootloader", "--yes", IMAGE.with_name(f"{NAME}-flash.bin")), 50,
                    ["second stage", f"flash --data {EXST:#x}".replace("f9", "F9")])
-        check_tool(board.tool("protect", "write", "on", "--confirm", f"protect write on {found["board"]["serial"]}"), 50,
+        check_tool(board.tool("protect", "write", "on", "--confirm", f"protect write on {serial}"), 50,
                    "second stage")
         check_tool(board.tool("protect"), 50, "second stage")
 
