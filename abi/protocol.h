@@ -149,6 +149,7 @@ enum ql_info_tag {
     QL_INFO_ATTEMPTS = 0x1B,
     QL_INFO_BUILD = 0x1A,
     QL_INFO_DFU = 0x1D,
+    QL_INFO_PX4 = 0x1E,
 };
 
 // The value of QL_INFO_PROGRAM_AREA: two words, and two more if the bootloader itself lies in the

@@ -3,7 +3,7 @@
 CORE_SOURCES := $(filter-out core/lock_open.c core/ed25519_sodium.c,$(sort $(wildcard core/*.c)))
 
 UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server \
-                boot bootloader entry lock ram_program dfu settings)
+                boot bootloader entry lock ram_program dfu px4 settings)
 UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
 # Tests make their own policies; this is the one of an image without an issuer.
 UNIT_SHARED  += core/lock_open.c

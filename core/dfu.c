@@ -75,7 +75,7 @@ void dfu_fail_with(struct dfu *dfu, struct outcome outcome)
         {QL_STATUS_CHIP_ABSENT, DFU_STATUS_VENDOR, reason_no_chip},
         {QL_STATUS_NO_ROOM, DFU_STATUS_VENDOR, reason_no_room},
     };
-    dfu->server->dfu_failure = outcome;
+    dfu->server->upload_failure = outcome;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (table[i].status == outcome.status) {
             dfu_fail(dfu, table[i].tells, table[i].reason);
@@ -104,9 +104,11 @@ static bool refuse(struct dfu *dfu)
 static bool is_taken(const struct dfu *dfu, enum dfu_work work)
 {
     const struct update *update = dfu->update;
+    if (dfu->server->holder && dfu->server->holder != dfu)
+        return true;
     if (work == DFU_WORK_SEAL)
-        return update_is_open(update) && !update->open_ended;
-    return update_is_others(update);
+        return update_is_open(update) && update->holder != dfu;
+    return update_is_others(update, dfu);
 }
 
 // A DNLOAD was understood and is at work, or has failed, as GETSTATUS will tell.

@@ -29,7 +29,7 @@ static struct dfu_run *last_run(struct dfu *dfu)
 
 bool dfu_is_downloading(const struct dfu *dfu)
 {
-    return dfu->started && update_is_open(dfu->update) && dfu->update->open_ended;
+    return dfu->started && update_is_open(dfu->update) && dfu->update->holder == dfu;
 }
 
 bool dfu_is_drained(const struct dfu *dfu)
@@ -47,7 +47,7 @@ void dfu_forget(struct dfu *dfu)
 {
     if (dfu_is_downloading(dfu))
         update_close(dfu->update);
-    dfu->server->held = false;
+    server_release(dfu->server, dfu);
     dfu->started = false;
     dfu->run_count = 0;
     dfu->work = DFU_WORK_NOT;
@@ -107,7 +107,7 @@ static bool run_ready(struct dfu *dfu, uint32_t first, uint32_t end)
         open = false;
     }
     if (!open) {
-        struct outcome outcome = update_open(dfu->update);
+        struct outcome outcome = update_open(dfu->update, dfu);
         if (outcome.status == QL_STATUS_OK && !run_choose(dfu, first, end))
             outcome = (struct outcome){QL_STATUS_NO_ROOM, first};
         if (outcome.status != QL_STATUS_OK) {
@@ -267,7 +267,7 @@ static bool seal_begin_run(struct dfu *dfu)
     }
     if (!at_it) {
         update_close(dfu->update);
-        struct outcome outcome = update_open(dfu->update);
+        struct outcome outcome = update_open(dfu->update, dfu);
         if (outcome.status != QL_STATUS_OK) {
             dfu_fail_with(dfu, outcome);
             return false;
@@ -326,7 +326,7 @@ static bool check_step(struct dfu *dfu)
     struct outcome outcome = {QL_STATUS_OK, 0};
     bool done = true;
     if (!dfu->checking) {
-        if (!server_hold(server))
+        if (!server_hold(server, dfu))
             return false;
         start_choose(dfu);
         if (dfu->start_address == dfu->sealed_first) {
@@ -342,7 +342,7 @@ static bool check_step(struct dfu *dfu)
     if (!done)
         return true;
     if (outcome.status != QL_STATUS_OK) {
-        server->dfu_failure = outcome;
+        server->upload_failure = outcome;
         dfu_fail(dfu, DFU_STATUS_FIRMWARE, "");
         return false;
     }
@@ -383,10 +383,10 @@ static void watch(struct dfu *dfu)
     const struct update *update = dfu->update;
     bool silent = now_ms(dfu) - dfu->heard_ms > DFU_SILENCE_MS;
     bool leaving = dfu->work == DFU_WORK_SEAL || dfu->work == DFU_WORK_CHECK;
-    if (dfu->started && update->open_ended && update->state == QL_UPDATE_FAILED &&
+    if (dfu->started && update->holder == dfu && update->state == QL_UPDATE_FAILED &&
         dfu->run_count > 0)
         dfu_fail_with(dfu, update->failure);
-    else if (dfu->run_count > 0 && !update->open_ended)
+    else if (dfu->run_count > 0 && update->holder != dfu)
         dfu_forget(dfu); // the serial port has begun an update
     else if (silent && !leaving &&
              (dfu->state == DFU_STATE_DNLOAD_IDLE || dfu->state == DFU_STATE_DNBUSY ||

@@ -203,7 +203,7 @@ static void unlock_serve(struct server *server, const struct server_request *req
 static void begin_serve(struct server *server, const struct server_request *request)
 {
     // HASH and the like read the chip, which an update would take from under them.
-    if (server->held || (server->job.kind != NEVER && server->job.kind != QL_KIND_END))
+    if (server->holder || (server->job.kind != NEVER && server->job.kind != QL_KIND_END))
         answer_put(server, request, (struct outcome){QL_STATUS_BUSY, 0}, 0);
     else
         record_answer(server, request, update_begin(&server->update, request->payload));
@@ -274,7 +274,7 @@ static void job_serve(struct server *server, const struct server_request *reques
     struct outcome outcome = job_check(server, request);
     if (outcome.status == QL_STATUS_OK && update_is_open(&server->update))
         outcome = (struct outcome){QL_STATUS_BUSY, server->update.id};
-    else if (outcome.status == QL_STATUS_OK && (server->job.kind != NEVER || server->held))
+    else if (outcome.status == QL_STATUS_OK && (server->job.kind != NEVER || server->holder))
         outcome = (struct outcome){QL_STATUS_BUSY, 0};
     if (outcome.status != QL_STATUS_OK) {
         answer_put(server, request, outcome, 0);
@@ -669,9 +669,8 @@ size_t server_transmit(struct server *server, uint8_t *bytes, size_t capacity)
     return given;
 }
 
-void server_line_reset(struct server *server)
+void server_silence(struct server *server)
 {
-    lock_close(&server->lock);
     ql_frame_decoder_init(&server->decoder);
     server->job.kind = NEVER;
     server->waiting.kind = NEVER;
@@ -682,6 +681,12 @@ void server_line_reset(struct server *server)
     server->separate = true;
 }
 
+void server_line_reset(struct server *server)
+{
+    lock_close(&server->lock);
+    server_silence(server);
+}
+
 struct server_action server_action(const struct server *server)
 {
     if (server->answer_ready || server->out_sent < server->out_length)
@@ -689,8 +694,17 @@ struct server_action server_action(const struct server *server)
     return server->action;
 }
 
-bool server_hold(struct server *server)
+bool server_hold(struct server *server, const void *holder)
 {
-    server->held = server->job.kind == NEVER && update_is_idle(&server->update);
-    return server->held;
+    if ((server->holder && server->holder != holder) || server->job.kind != NEVER ||
+        !update_is_idle(&server->update))
+        return false;
+    server->holder = holder;
+    return true;
+}
+
+void server_release(struct server *server, const void *holder)
+{
+    if (server->holder == holder)
+        server->holder = NULL;
 }

@@ -51,6 +51,7 @@ struct server_facts {
     // Where in the chip the bootloader itself lies as second stage (SPEC.md section 21), multiples
     // of 4096; size 0: not in the chip.
     uint32_t image_area, image_area_size;
+    uint32_t px4_board_id, px4_board_revision; // SPEC.md section 20
 };
 
 struct server_config {
@@ -111,12 +112,12 @@ struct server {
     struct server_request job;
     struct server_request waiting;
     bool job_begun;
-    uint32_t job_done;           // bytes or sectors
-    struct seal_reading check;   // of a program, begun by server_check_begin
-    struct ram_check ram_check;  // of a RAM_RUN
-    struct server_action action; // to be done when its answer has left
-    bool held;                   // by server_hold
-    struct outcome dfu_failure;  // of the last download or upload that failed (core/dfu.h)
+    uint32_t job_done;             // bytes or sectors
+    struct seal_reading check;     // of a program, begun by server_check_begin
+    struct ram_check ram_check;    // of a RAM_RUN
+    struct server_action action;   // to be done when its answer has left
+    const void *holder;            // by server_hold: whose chip and hash are, null: nobody's
+    struct outcome upload_failure; // of the last one by DFU or PX4's protocol that failed
     // The next answer, and the frame on its way out.
     bool answer_ready;
     bool progress_first; // PROGRESS was due before the answer was
@@ -146,6 +147,9 @@ size_t server_transmit(struct server *server, uint8_t *bytes, size_t capacity);
 // frames, requests and answers, and locks the board again. An open update stays.
 void server_line_reset(struct server *server);
 
+// Another protocol has the line: the same, but the board stays unlocked.
+void server_silence(struct server *server);
+
 // Good frames since start.
 uint32_t server_frames_taken(const struct server *server);
 
@@ -172,9 +176,10 @@ struct outcome server_start_check(struct server *server, uint32_t address, uint3
 struct outcome server_check_begin(struct server *server, uint32_t address);
 bool server_check_run(struct server *server, uint32_t address, struct outcome *outcome);
 
-// Keeps chip and hash for the caller: requests that need them are answered BUSY until it sets
-// `held` to false. Returns false if they are in use.
-bool server_hold(struct server *server);
+// Keeps chip and hash for `holder`: requests that need them are answered BUSY until it releases
+// them. Returns false if they are in use.
+bool server_hold(struct server *server, const void *holder);
+void server_release(struct server *server, const void *holder);
 
 // Has the program at the boot address failed to confirm its start as often as it may?
 bool server_attempts_are_spent(struct server *server);

@@ -170,7 +170,7 @@ static void settings_add(struct items *items, const struct records *records)
         memcpy(item_add(items, QL_INFO_SETTINGS, size), records->settings, size);
 }
 
-static void dfu_failure_add(struct items *items, const struct outcome *failure)
+static void upload_failure_add(struct items *items, const struct outcome *failure)
 {
     if (failure->status == QL_STATUS_OK)
         return;
@@ -249,7 +249,9 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     runs_add(&items, &server->records);
     settings_add(&items, &server->records);
     last_update_add(&items, &server->records);
-    dfu_failure_add(&items, &server->dfu_failure);
+    upload_failure_add(&items, &server->upload_failure);
+    if (facts->px4_board_id != 0)
+        words_add(&items, QL_INFO_PX4, facts->px4_board_id, facts->px4_board_revision);
     build_add(&items, facts);
     return (uint16_t)(items.next - content);
 }

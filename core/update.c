@@ -262,6 +262,7 @@ struct outcome update_begin(struct update *update, const uint8_t *payload)
     update->owner = ql_load_u32(payload + QL_BEGIN_OWNER);
     memcpy(update->sha256_wanted, payload + QL_BEGIN_SHA256, QL_SHA256_SIZE);
     update->open_ended = false;
+    update->holder = NULL;
     update_start(update);
     update->doubtful = records_is_writing(update->records, update->address, update->length);
     return outcome_ok;

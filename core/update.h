@@ -66,6 +66,7 @@ struct update {
     bool ending;                     // END came: no more operations
     bool announced;                  // the chip tells that the run is being written
     bool open_ended;                 // length, flags and hash are known at the end only
+    const void *holder;              // open-ended: whose it is
     uint32_t reach_first, reach_end; // open-ended: what will be changed, as far as is known
     uint8_t *newest;                 // open-ended: the operation taken last
     uint32_t active_ms;              // when its host was heard last
@@ -143,10 +144,11 @@ struct outcome update_keep(struct update *update, const uint8_t settings[QL_SETT
 // Neither length nor hash are known beforehand. Each WRITE is compared with the chip once it is
 // programmed; WRITING is recorded for what is known and again where more is touched.
 
-// Is an update of the serial port open whose host was heard lately?
-bool update_is_others(const struct update *update);
+// Is an update open that is not this holder's, and, of a host that sends frames, one that was heard
+// lately?
+bool update_is_others(const struct update *update, const void *holder);
 // LOCKED, CHIP_ABSENT, BUSY: update_is_others. One that is open for longer is closed, unfinished.
-struct outcome update_open(struct update *update);
+struct outcome update_open(struct update *update, const void *holder);
 // All that will be changed, as far as it is known; multiples of 4096.
 void update_reach(struct update *update, uint32_t first, uint32_t end);
 // One operation; false: no room in the window. The caller has checked the range. A write may have

@@ -22,21 +22,23 @@ static uint32_t round_down(uint32_t value, uint32_t step)
     return value / step * step;
 }
 
-bool update_is_others(const struct update *update)
+bool update_is_others(const struct update *update, const void *holder)
 {
     const struct nor_bus *bus = update->nor->bus;
-    return update_is_open(update) && !update->open_ended &&
+    if (!update_is_open(update) || update->holder == holder)
+        return false;
+    return update->open_ended ||
            bus->now_ms(bus->context) - update->active_ms < QL_UPDATE_SILENCE_MS;
 }
 
-struct outcome update_open(struct update *update)
+struct outcome update_open(struct update *update, const void *holder)
 {
     struct outcome outcome = update_write_check(update);
     if (outcome.status == QL_STATUS_OK)
         outcome = update_chip_check(update);
     if (outcome.status != QL_STATUS_OK)
         return outcome;
-    if (update_is_others(update) || update->step >= UPDATE_STEP_KEEP_UNPROTECT)
+    if (update_is_others(update, holder) || update->step >= UPDATE_STEP_KEEP_UNPROTECT)
         return (struct outcome){QL_STATUS_BUSY, update->id};
     update->id = 0;
     update->address = 0;
@@ -44,6 +46,7 @@ struct outcome update_open(struct update *update)
     update->flags = 0;
     update->owner = 0;
     update->open_ended = true;
+    update->holder = holder;
     update->reach_first = 0;
     update->reach_end = 0;
     memset(update->sha256_wanted, 0, sizeof update->sha256_wanted);

@@ -30,6 +30,7 @@ struct board {
     // without a first stage leave it out, boards with it get the image `ram`.
     uint32_t second_stage;
     uint32_t reserved_end; // bytes at the chip's end that are not for programs, multiple of 4096
+    uint32_t px4_id, px4_revision; // what uploaders of PX4 and ArduPilot know the board by
 };
 
 extern const struct board board;

@@ -3,9 +3,9 @@
 # The image `ram` is for boards whose struct has a .second_stage, and comes as .exst file, too.
 #
 # `make ISSUER=NAME.pub` also builds BOARD-IMAGE-locked.*: the same objects, the issuer's public key
-# in place of the open policy, and libsodium's signature check. MIN_GENERATION=N makes them refuse
-# keys of generations before N. libsodium's sources are Debian's, fetched when they are missing;
-# LIBSODIUM_SRC=DIRECTORY names others.
+# in place of the open policy, and libsodium's signature check over mbedTLS's SHA-512. MIN_GENERATION=N makes them refuse
+# keys of generations before N. The sources of both are Debian's, fetched when they are missing;
+# LIBSODIUM_SRC=DIRECTORY and MBEDTLS_SRC=DIRECTORY name others.
 #
 # The objects are built apart from the other device code: without the FPU, which a bootloader leaves
 # off, and optimised as a whole at the link. -fbuiltin: a memcpy of a word becomes a load and a store.
@@ -44,7 +44,7 @@ $(foreach image,$(FIRMWARE_IMAGES),$(foreach board,$(call firmware_boards,$(imag
 
 # libsodium: what checking a signature takes, without its start-up and its choice of processors.
 LIBSODIUM_SRC   ?= $(BUILD)/third_party/libsodium
-LIBSODIUM_FILES := crypto_core/ed25519/ref10/ed25519_ref10 crypto_hash/sha512/cp/hash_sha512_cp \
+LIBSODIUM_FILES := crypto_core/ed25519/ref10/ed25519_ref10 \
                    crypto_sign/ed25519/ref10/open crypto_sign/ed25519/ref10/sign \
                    crypto_verify/sodium/verify sodium/utils
 LIBSODIUM_FLAGS := -std=gnu11 -w -DCONFIGURED=1 -DSODIUM_STATIC=1 -DNATIVE_LITTLE_ENDIAN=1 \
@@ -53,15 +53,34 @@ LIBSODIUM_FLAGS := -std=gnu11 -w -DCONFIGURED=1 -DSODIUM_STATIC=1 -DNATIVE_LITTL
                    -fmacro-prefix-map=$(abspath $(LIBSODIUM_SRC))/=
 LIBSODIUM_C     := $(LIBSODIUM_FILES:%=$(LIBSODIUM_SRC)/src/libsodium/%.c)
 
+
+# mbedTLS: its small SHA-512 under libsodium's names.
+MBEDTLS_SRC   ?= $(BUILD)/third_party/mbedtls
+MBEDTLS_FILES := sha512 platform_util
+MBEDTLS_FLAGS := -w -I$(MBEDTLS_SRC)/include -DMBEDTLS_CONFIG_FILE='"firmware/lock/sha512_config.h"' -I. \
+                 -fmacro-prefix-map=$(abspath $(MBEDTLS_SRC))/=
+MBEDTLS_C     := $(MBEDTLS_FILES:%=$(MBEDTLS_SRC)/library/%.c)
+
 $(BUILD)/third_party/libsodium:
 	@tools/fetch_sources $(@D) $(@F)
 $(LIBSODIUM_C): | $(LIBSODIUM_SRC)
+$(MBEDTLS_C): | $(MBEDTLS_SRC)
 
 # -fcallgraph-info: how much stack each function takes, and who calls whom (tools/stack_report).
 $(BUILD)/firmware/libsodium/%.o: $(LIBSODIUM_SRC)/src/libsodium/%.c
 	@mkdir -p $(@D)
 	$(ARM)gcc $(filter-out -std=% -W% -flto=% -MMD -MP,$(FIRMWARE_CFLAGS)) $(LIBSODIUM_FLAGS) \
 	    -fcallgraph-info=su -c $< -o $@
+
+$(BUILD)/firmware/mbedtls/%.o: $(MBEDTLS_SRC)/library/%.c
+	@mkdir -p $(@D)
+	$(ARM)gcc $(filter-out -W% -flto=% -MMD -MP,$(FIRMWARE_CFLAGS)) $(MBEDTLS_FLAGS) \
+	    -fcallgraph-info=su -c $< -o $@
+
+$(BUILD)/firmware/lock/%.o: firmware/lock/%.c $(LIBSODIUM_C) $(MBEDTLS_C)
+	@mkdir -p $(@D)
+	$(ARM)gcc $(filter-out -std=% -W% -flto=% -MMD -MP,$(FIRMWARE_CFLAGS)) $(LIBSODIUM_FLAGS) \
+	    $(MBEDTLS_FLAGS) -fcallgraph-info=su -c $< -o $@
 
 # The policy is made anew when it would say something else.
 MIN_GENERATION  ?= 1
@@ -76,7 +95,9 @@ $(FIRMWARE_ISSUER).o: $(FIRMWARE_ISSUER).c
 	$(ARM)gcc $(FIRMWARE_CFLAGS) -c $< -o $@
 
 FIRMWARE_LOCKED := $(FIRMWARE_ISSUER).o $(BUILD)/firmware/core/ed25519_sodium.o \
-                   $(LIBSODIUM_FILES:%=$(BUILD)/firmware/libsodium/%.o)
+                   $(BUILD)/firmware/lock/sha512_mbedtls.o \
+                   $(LIBSODIUM_FILES:%=$(BUILD)/firmware/libsodium/%.o) \
+                   $(MBEDTLS_FILES:%=$(BUILD)/firmware/mbedtls/%.o)
 ifneq ($(ISSUER),)
 $(foreach image,$(FIRMWARE_IMAGES),$(foreach board,$(call firmware_boards,$(image)),\
     $(eval $(call firmware_image,$(board),$(image),-locked,$(FIRMWARE_LOCKED)))))
@@ -126,12 +147,23 @@ TEST_PROGRAMS += $(FIRMWARE_TESTS)
 # The signature check of locked images, for the PC. Its libsodium is hidden from the PC's own, with
 # which the test compares it.
 ED25519_TEST    := $(BUILD)/tests/unit/test_ed25519
-ED25519_OBJECTS := $(BUILD)/asan/core/ed25519_sodium.o $(LIBSODIUM_FILES:%=$(BUILD)/asan/libsodium/%.o)
+ED25519_OBJECTS := $(BUILD)/asan/core/ed25519_sodium.o $(BUILD)/asan/lock/sha512_mbedtls.o \
+                   $(LIBSODIUM_FILES:%=$(BUILD)/asan/libsodium/%.o) \
+                   $(MBEDTLS_FILES:%=$(BUILD)/asan/mbedtls/%.o)
+ED25519_CC      := $(CLANG) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+                   -fno-sanitize-recover=all
 
 $(BUILD)/asan/libsodium/%.o: $(LIBSODIUM_SRC)/src/libsodium/%.c
 	@mkdir -p $(@D)
-	$(CLANG) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-	    -fno-sanitize-recover=all $(LIBSODIUM_FLAGS) -c $< -o $@
+	$(ED25519_CC) $(LIBSODIUM_FLAGS) -c $< -o $@
+
+$(BUILD)/asan/mbedtls/%.o: $(MBEDTLS_SRC)/library/%.c
+	@mkdir -p $(@D)
+	$(ED25519_CC) $(MBEDTLS_FLAGS) -c $< -o $@
+
+$(BUILD)/asan/lock/%.o: firmware/lock/%.c $(LIBSODIUM_C) $(MBEDTLS_C)
+	@mkdir -p $(@D)
+	$(ED25519_CC) $(LIBSODIUM_FLAGS) $(MBEDTLS_FLAGS) -c $< -o $@
 
 $(BUILD)/asan/ed25519_device.o: $(ED25519_OBJECTS)
 	ld -r -o $@ $^

@@ -13,6 +13,7 @@
 #include "core/boot.h"
 #include "core/dfu.h"
 #include "core/entry.h"
+#include "core/px4.h"
 #include "core/server.h"
 #include "firmware/board.h"
 #include "firmware/chip/hash.h"
@@ -40,6 +41,7 @@ enum {
 static struct nor nor;
 static struct server server;
 static struct dfu dfu;
+static struct px4 px4;
 static char dfu_layout_text[DFU_LAYOUT_SIZE];
 static struct server_facts facts;
 static struct lock_memory lock_memory __attribute__((section(".noinit"), used));
@@ -141,6 +143,8 @@ static void server_start(const struct power_on_image *image, const struct reset_
         .reserved_end = board.reserved_end,
         .image_area = image->area,
         .image_area_size = image->area_size,
+        .px4_board_id = board.px4_id,
+        .px4_board_revision = board.px4_revision,
     };
     uid_read(facts.uid);
     const struct server_config config = {
@@ -156,6 +160,7 @@ static void server_start(const struct power_on_image *image, const struct reset_
     };
     server_init(&server, &config);
     dfu_init(&dfu, &server, usb_dfu_buffer());
+    px4_init(&px4, &server);
 }
 
 enum start { START_ALONE, START_BY_HOST, START_IN_RAM };
@@ -232,8 +237,36 @@ static bool line_has_changed(void)
     }
     generation = usb_device_generation();
     server_line_reset(&server);
+    px4_line_reset(&px4);
     dfu_line_reset(&dfu);
     return true;
+}
+
+// Bytes from the host, as far as they are taken. Returns whether some are left.
+static bool receive(void)
+{
+    static uint8_t bytes[256];
+    static size_t length, used;
+
+    if (line_has_changed()) {
+        length = used = 0;
+    }
+    while (px4_is_ready(&px4)) {
+        if (used == length) {
+            used = 0;
+            length = cdc_read(bytes, sizeof bytes);
+        }
+        // Looked at behind the reading, so that no byte of a new host passes for the old one's;
+        // these bytes may be either's, and whoever sent them sends them again.
+        if (line_has_changed()) {
+            used = length;
+        } else if (length == 0) {
+            return false;
+        } else {
+            used += px4_receive(&px4, bytes + used, length - used);
+        }
+    }
+    return used < length || cdc_has_received();
 }
 
 // Bytes from the host, work, bytes to the host. Returns whether there is more to do at once.
@@ -242,24 +275,17 @@ static bool serve_once(void)
     uint8_t bytes[256];
     size_t length, room;
 
-    (void)line_has_changed();
-    while ((length = cdc_read(bytes, sizeof bytes)) > 0) {
-        // Looked at behind the reading, so that no byte of a new host passes for the old one's;
-        // these bytes may be either's, and whoever sent them sends them again.
-        if (!line_has_changed()) {
-            server_receive(&server, bytes, length);
-        }
-    }
+    bool left = receive();
     usb_dfu_serve(&dfu);
     usb_identity_reason(dfu_reason(&dfu));
     bool more = server_run(&server);
     more = dfu_run(&dfu) || more;
+    more = px4_run(&px4) || more;
     while ((room = cdc_room()) > 0 &&
-           (length = server_transmit(&server, bytes, room < sizeof bytes ? room : sizeof bytes)) >
-               0) {
+           (length = px4_transmit(&px4, bytes, room < sizeof bytes ? room : sizeof bytes)) > 0) {
         cdc_write(bytes, length);
     }
-    return more;
+    return more || (left && px4_is_ready(&px4));
 }
 
 static unsigned led_flashes(bool panicked)
@@ -362,7 +388,7 @@ static bool offer_step(struct offer *offer)
 {
     enum boot_window_state state =
         boot_window_step(&offer->window, time_now_ms(), usb_device_is_configured(),
-                         server_frames_taken(&server) + dfu.transfers);
+                         server_frames_taken(&server) + dfu.transfers + px4.commands);
     if (state == BOOT_WINDOW_STAY) {
         offer_end(offer, QL_STAY_HOST);
         return false;
@@ -406,6 +432,9 @@ static _Noreturn void serve(bool offered)
         struct server_action action = server_action(&server);
         if (action.kind == SERVER_ACT_NOT) {
             action = dfu_action(&dfu);
+        }
+        if (action.kind == SERVER_ACT_NOT) {
+            action = px4_action(&px4);
         }
         if (action.kind != SERVER_ACT_NOT) {
             act(&action);

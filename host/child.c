@@ -18,7 +18,7 @@
 #define LOOK_NS       (5 * QL_NS_PER_MS)
 
 // In the new process: becomes the program, or tells through the pipe why not.
-static _Noreturn void become(char *const *words, int report, pid_t parent)
+static _Noreturn void become(char *const *words, int report, int output, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) // it ended before the line above
@@ -27,6 +27,13 @@ static _Noreturn void become(char *const *words, int report, pid_t parent)
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
+    if (output >= 0) {
+        // Ctrl-C is for this program, which decides whether the other one may be ended.
+        setpgid(0, 0);
+        dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+        dup2(output, STDOUT_FILENO);
+        dup2(output, STDERR_FILENO);
+    }
     execvp(words[0], words);
     const int error = errno;
     (void)!write(report, &error, sizeof error);
@@ -42,19 +49,20 @@ static int fail_start(const char *program, int error, struct ql_failure *failure
     return -QL_SERVER_MISSING;
 }
 
-int ql_child_start(struct ql_child *child, char *const *words, struct ql_failure *failure)
+int ql_child_spawn(struct ql_child *child, char *const *words, int output, int *error,
+                   struct ql_failure *failure)
 {
     int report[2];
+    *error = 0;
     *child = (struct ql_child){0};
     if (pipe2(report, O_CLOEXEC) != 0)
         return ql_fail(failure, QL_INTERNAL, "no pipe can be made: %s", strerror(errno));
     const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid == 0)
-        become(words, report[1], parent);
+        become(words, report[1], output, parent);
     close(report[1]);
-    int error = 0;
-    const bool failed = pid < 0 || read(report[0], &error, sizeof error) == sizeof error;
+    const bool failed = pid < 0 || read(report[0], error, sizeof *error) == sizeof *error;
     close(report[0]);
     if (pid < 0)
         return ql_fail(failure, QL_INTERNAL, "no process can be made: %s", strerror(errno));
@@ -63,7 +71,14 @@ int ql_child_start(struct ql_child *child, char *const *words, struct ql_failure
         return 0;
     waitpid(pid, &child->status, 0);
     child->pid = 0;
-    return fail_start(words[0], error, failure);
+    return 0;
+}
+
+int ql_child_start(struct ql_child *child, char *const *words, struct ql_failure *failure)
+{
+    int error = 0;
+    const int result = ql_child_spawn(child, words, -1, &error, failure);
+    return result == 0 && error != 0 ? fail_start(words[0], error, failure) : result;
 }
 
 bool ql_child_has_ended(struct ql_child *child)

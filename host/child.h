@@ -18,6 +18,10 @@ struct ql_child {
 // `words` ends with a null pointer; the first is looked for in $PATH. Input and outputs are this
 // program's own. Even if this program is killed, the other one gets SIGTERM.
 int ql_child_start(struct ql_child *child, char *const *words, struct ql_failure *failure);
+// The same, but what it says goes to the file descriptor `output` (-1: as above), nothing comes in,
+// and Ctrl-C does not reach it. A program that cannot be started leaves its errno in *error.
+int ql_child_spawn(struct ql_child *child, char *const *words, int output, int *error,
+                   struct ql_failure *failure);
 // Has it ended? Does not wait.
 bool ql_child_has_ended(struct ql_child *child);
 // SIGTERM, and SIGKILL when it is still there after 3 s.

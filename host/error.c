@@ -66,6 +66,10 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_DFU_FOREIGN, "dfu-foreign", "a .dfu file for another device"},
     {QL_EXST_DAMAGED, "exst-damaged", "no whole second stage for the bootloader's place"},
     {QL_EXST_UNFIT, "exst-unfit", "an image that cannot be a second stage"},
+    {QL_TOOL_MISSING, "tool-missing", "install: dfu-util or OpenOCD is not installed"},
+    {QL_NO_WAY, "no-way", "install: no board in DFU mode and no debug probe with a board"},
+    {QL_IMAGE_FOREIGN, "image-foreign", "install: the image is no bootloader for this board"},
+    {QL_TOOL_FAILED, "tool-failed", "install: dfu-util or OpenOCD failed"},
     {QL_INTERRUPTED, "interrupted", "interrupted (Ctrl-C) or declined"},
     {QL_OK, NULL, NULL},
 };

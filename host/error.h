@@ -82,6 +82,10 @@ enum ql_code {
 
     QL_EXST_DAMAGED = 89,
     QL_EXST_UNFIT = 90,
+    QL_TOOL_MISSING = 91,
+    QL_NO_WAY = 92,
+    QL_IMAGE_FOREIGN = 93,
+    QL_TOOL_FAILED = 94,
 
     QL_INTERRUPTED = 130,
 };

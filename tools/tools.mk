@@ -16,7 +16,7 @@ help:
 	@echo "make size       sizes of the images; fails above the limits"
 	@echo "make fuzz       fuzz targets, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make tidy       layout and style rules"
-	@echo "make install    tool, virtual board, udev rules and pages into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
+	@echo "make install    tool, virtual board, bootloaders, udev rules, pages into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
 	@echo "make uninstall  takes it away again"
 	@echo "make clean      remove build/"
 
@@ -69,6 +69,7 @@ INSTALLED_PROGRAMS := $(BUILD)/quadlane $(BUILD)/quadlane-board
 INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md)
 INSTALLED_RULES    := host/70-quadlane.rules
 INSTALLED_DEBUG    := $(shell find debug -type f)
+INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin)
 
 # Where each of them goes; udev reads rules under /usr and under /usr/local.
 installed_programs = $(DESTDIR)$(PREFIX)/bin
@@ -77,11 +78,12 @@ installed_share    = $(DESTDIR)$(PREFIX)/share/quadlane
 installed_docs     = $(DESTDIR)$(PREFIX)/share/doc/quadlane
 
 .PHONY: install uninstall
-install: $(INSTALLED_PROGRAMS)
+install: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES)
 	install -D -m 755 -t $(installed_programs) $(INSTALLED_PROGRAMS)
 	install -D -m 644 -t $(installed_rules) $(INSTALLED_RULES)
 	for file in $(INSTALLED_DEBUG); do install -D -m 644 $$file $(installed_share)/$$file || exit 1; done
 	chmod 755 $(installed_share)/debug/*.sh
+	install -D -m 644 -t $(installed_share)/firmware $(INSTALLED_IMAGES)
 	for file in $(INSTALLED_DOCS); do install -D -m 644 $$file $(installed_docs)/$$file || exit 1; done
 	-@[ -n "$(DESTDIR)" ] || udevadm control --reload 2>/dev/null || true
 

@@ -25,4 +25,5 @@ const struct board board = {
         },
     .led = {.present = true, .active_low = true, .pin = GPIO_PIN('I', 8)},
     .button = {.present = true, .pin = GPIO_PIN('H', 4)},
+    .px4_id = 20004,
 };

@@ -24,4 +24,5 @@ const struct board board = {
                    {GPIO_PIN('F', 6), FUNCTION_9}},
         },
     .led = {.present = true, .pin = GPIO_PIN('C', 7)},
+    .px4_id = 20003,
 };

@@ -26,4 +26,5 @@ const struct board board = {
         },
     .led = {.present = true, .active_low = true, .pin = GPIO_PIN('A', 1)},
     .button = {.present = true, .active_low = true, .pin = GPIO_PIN('E', 3)},
+    .px4_id = 1061, // ArduPilot's
 };

@@ -23,4 +23,5 @@ const struct board board = {
                    {GPIO_PIN('D', 13), FUNCTION_9}},
         },
     .led = {.present = true, .active_low = true, .pin = GPIO_PIN('C', 13)},
+    .px4_id = 20002,
 };

@@ -28,4 +28,5 @@ const struct board board = {
     .button = {.present = true, .active_low = true, .pin = GPIO_PIN('E', 4)},
     .vbus = {.present = true, .pin = GPIO_PIN('A', 9)},
     .reserved_end = 0,
+    .px4_id = 1060, // ArduPilot's
 };

@@ -30,4 +30,5 @@ const struct board board = {
     .vbus = {.present = true, .pin = GPIO_PIN('A', 9)},
     .second_stage = 0x90F90000,
     .reserved_end = 512 * 1024,
+    .px4_id = 1060, // ArduPilot's
 };

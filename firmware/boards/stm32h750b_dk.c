@@ -31,4 +31,5 @@ const struct board board = {
         },
     .led = {.present = true, .active_low = true, .pin = GPIO_PIN('I', 13)},
     .button = {.present = true, .pin = GPIO_PIN('C', 13)},
+    .px4_id = 20005,
 };

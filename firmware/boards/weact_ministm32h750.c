@@ -25,4 +25,5 @@ const struct board board = {
         },
     .led = {.present = true, .pin = GPIO_PIN('E', 3)},
     .button = {.present = true, .pin = GPIO_PIN('C', 13)},
+    .px4_id = 20001,
 };

@@ -46,7 +46,8 @@ enum cli_option {
     CLI_FORCE = 1 << 27,
     CLI_FOLDER = 1 << 28,
     CLI_EXST = 1 << 30,
-    CLI_GDB = 1 << 29, // all options of gdb-server
+    CLI_GDB = 1 << 29,       // all options of gdb-server
+    CLI_INSTALL = INT32_MIN, // bit 31; those of install alone
 };
 #define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
 #define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
@@ -71,6 +72,11 @@ struct cli_gdb {
     bool once, probe, internal_flash, exit_as_server, as_jlink;
 };
 
+// The options of install.
+struct cli_install {
+    const char *via, *image, *save;
+};
+
 struct cli {
     const struct cli_verb *verb; // a null pointer before it is known
     unsigned options;
@@ -83,6 +89,7 @@ struct cli {
     const char *confirm; // a null pointer: not given
     uint64_t wait_ns;
     struct cli_gdb gdb;
+    struct cli_install install;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
     bool needs_key; // although the verb works locked in other ways
@@ -99,7 +106,7 @@ struct cli {
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
     cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack,
-    cli_protect, cli_update_bootloader;
+    cli_protect, cli_update_bootloader, cli_install_verb;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 

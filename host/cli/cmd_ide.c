@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/ide.h"
 
+#include "host/cli/support.h"
 #include "host/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -72,75 +72,6 @@ static bool is_folder(const char *path)
 {
     struct stat status;
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-// The folder `debug` of the checkout or of the installation that this program belongs to.
-static int find_support(struct ide *ide)
-{
-    static const char *const places[] = {"/../debug", "/../share/quadlane/debug"};
-    struct ql_failure *failure = &ide->cli->failure;
-    char folder[PATH_MAX];
-    const ssize_t length = readlink("/proc/self/exe", ide->tool, sizeof ide->tool - 1);
-    if (length <= 0)
-        return ql_fail(failure, QL_INTERNAL, "this program's own path cannot be found: %s",
-                       strerror(errno));
-    ide->tool[length] = '\0';
-    snprintf(folder, sizeof folder, "%s", ide->tool);
-    *strrchr(folder, '/') = '\0';
-    for (size_t i = 0; i < 2; i++) {
-        char path[PATH_MAX + 40];
-        snprintf(path, sizeof path, "%s%s/openocd", folder, places[i]);
-        if (!is_folder(path))
-            continue;
-        *strrchr(path, '/') = '\0';
-        if (realpath(path, ide->support) != NULL)
-            return 0;
-    }
-    ql_fail(failure, QL_SUPPORT_MISSING,
-            "the folder \"debug\" with the debuggers' files is neither at %s%s nor at %s%s", folder,
-            places[0], folder, places[1]);
-    ql_hint(failure, "run the tool from its checkout, or install it with `make install`");
-    return -QL_SUPPORT_MISSING;
-}
-
-static void list_boards(const struct ide *ide, char *list, size_t size)
-{
-    char path[PATH_MAX + 16];
-    struct dirent **entries = NULL;
-    size_t used = 0;
-    list[0] = '\0';
-    snprintf(path, sizeof path, "%s/openocd", ide->support);
-    const int count = scandir(path, &entries, NULL, alphasort);
-    for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name;
-        const size_t length = strlen(name);
-        if (length > 4 && strcmp(name + length - 4, ".cfg") == 0 && used + length < size)
-            used += (size_t)snprintf(list + used, size - used, "%s%.*s", used > 0 ? ", " : "",
-                                     (int)length - 4, name);
-        free(entries[i]);
-    }
-    if (count >= 0)
-        free(entries);
-}
-
-static int check_board(struct ide *ide)
-{
-    struct ql_failure *failure = &ide->cli->failure;
-    char path[PATH_MAX + 300];
-    char list[256];
-    const char *board = ide->cli->board_name;
-    if (board != NULL) {
-        snprintf(path, sizeof path, "%s/openocd/%.200s.cfg", ide->support, board);
-        ide->board = board;
-        if (strchr(board, '/') == NULL && access(path, R_OK) == 0)
-            return 0;
-        ql_fail(failure, QL_BOARD_UNKNOWN, "there is no board \"%.100s\"", board);
-    } else {
-        ql_fail(failure, QL_BOARD_UNKNOWN, "the board's name is missing");
-    }
-    list_boards(ide, list, sizeof list);
-    ql_hint(failure, "choose with --board: %s", list);
-    return -QL_BOARD_UNKNOWN;
 }
 
 static int check_adapter(struct ide *ide)
@@ -315,9 +246,10 @@ static int write_files(struct ide *ide)
 
 static int prepare(struct ide *ide)
 {
-    int result = find_support(ide);
+    ide->board = ide->cli->board_name;
+    int result = cli_find_support(ide->tool, ide->support, &ide->cli->failure);
     if (result == 0)
-        result = check_board(ide);
+        result = cli_check_board(ide->support, ide->board, &ide->cli->failure);
     if (result == 0)
         result = check_adapter(ide);
     if (result == 0)

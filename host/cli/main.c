@@ -28,6 +28,7 @@ const struct cli_verb *const cli_verbs[] = {
     &cli_pack,
     &cli_protect,
     &cli_update_bootloader,
+    &cli_install_verb,
     NULL,
 };
 

@@ -48,6 +48,9 @@ static const struct option_text options[] = {
     {CLI_GDB, "internal-flash", NULL, "let programs be loaded over the bootloader"},
     {CLI_GDB, "as-jlink", NULL, "OpenOCD answers as J-Link's server would"},
     {CLI_GDB, "exit-as-server", NULL, "pass on the server's exit code when it ends by itself"},
+    {CLI_INSTALL, "via", "WAY", "dfu, openocd, or maker (default: the one that is there)"},
+    {CLI_INSTALL, "image", "FILE", "another bootloader than the one that came with the tool"},
+    {CLI_INSTALL, "save", "FILE", "where the old content goes (default: NAME-before.bin here)"},
     {CLI_BOARD_NAME, "board", "NAME", "the board, as its file in debug/openocd is called"},
     {CLI_ADAPTER, "adapter", "NAME",
      "stlink (default), jlink, cmsis-dap, or virtual for quadlane-board"},
@@ -216,6 +219,16 @@ static void take_gdb_option(struct cli_gdb *gdb, const char *name, const char *v
     }
 }
 
+static void take_install_option(struct cli_install *install, const char *name, const char *value)
+{
+    if (strcmp(name, "via") == 0)
+        install->via = value;
+    else if (strcmp(name, "image") == 0)
+        install->image = value;
+    else
+        install->save = value;
+}
+
 static int take_option(struct cli *cli, const struct option_text *option, const char *value)
 {
     if (cli->verb != NULL && (cli->verb->options & (unsigned)option->option) == 0) {
@@ -225,6 +238,8 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
     cli->options |= (unsigned)option->option;
     if (option->option == CLI_GDB)
         take_gdb_option(&cli->gdb, option->name, value);
+    if (option->option == CLI_INSTALL)
+        take_install_option(&cli->install, option->name, value);
     if (option->option == CLI_PORT)
         cli->port = value;
     if (option->option == CLI_SERIAL)

@@ -25,6 +25,7 @@ from virtual_time import CHIP_SIZE, NS_PER_MS, NS_PER_S, PROGRAM_ADDRESS, PROGRA
 OUTPUT = ROOT / "build/bench.json"
 BASELINE = ROOT / "build/tests/bench/stop_and_wait"
 DFU_HOST = ROOT / "tests/board/dfu.py"
+PX4_HOST = ROOT / "tests/board/px4.py"
 CONSOLE = ROOT / "build/sdk/console/console.elf"
 PROGRAM_SIZE = 1536 * 1024
 DFU_SIZE = 1024 * 1024
@@ -35,7 +36,7 @@ CLIENT_POLL_MS = 10
 
 # Key: (largest or smallest value allowed).
 AT_MOST = {"boot_ms_no_cable": 20, "cold_ratio": 1.05, "blank_ratio": 1.08, "unchanged_s": 0.30, "one_sector_s": 0.45,
-           "dfu_ratio": 1.3}
+           "dfu_ratio": 1.3, "px4_ratio": 1.5, "px4_external_ratio": 1.5}
 AT_LEAST = {"stop_and_wait_ratio": 10}
 
 
@@ -191,8 +192,8 @@ def measure_baseline(bench, used, program, file, cold_s):
         bench.show(key.removesuffix("_s") + "_ratio", seconds / cold_s, "times slower than cold_s")
 
 
-def measure_dfu(bench):
-    """A DFU host that asks and sleeps as dfu-util does, against the tool, which shall write all as well."""
+def measure_others(bench):
+    """Hosts that ask and sleep as dfu-util and uploaders of PX4 do, against the tool, which shall write all as well."""
     used = random.Random("a used chip").randbytes(CHIP_SIZE)
     program = make_program("dfu", DFU_SIZE)
     file = bench.folder / "program.bin"
@@ -204,6 +205,12 @@ def measure_dfu(bench):
     seconds, _ = bench.update(lambda port: [sys.executable, DFU_HOST, port, file], program)
     bench.show("dfu_s", seconds, "the same by DFU")
     bench.show("dfu_ratio", seconds / full_s, "")
+    for key, option, text in [("px4", [], "the same by PX4's protocol"),
+                              ("px4_external", ["--external"], "the same by ArduPilot's external flash commands")]:
+        bench.fill_chip(used)
+        seconds, _ = bench.update(lambda port: [sys.executable, PX4_HOST, port, file, *option], program)
+        bench.show(f"{key}_s", seconds, text)
+        bench.show(f"{key}_ratio", seconds / full_s, "")
 
 
 def rebuild_console(folder):
@@ -282,7 +289,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="quadlane-bench-") as folder:
         bench = Bench(folder)
         measure_updates(bench)
-        measure_dfu(bench)
+        measure_others(bench)
         measure_edit(bench)
         measure_speed(bench)
     OUTPUT.write_text(json.dumps(bench.values, indent=2) + "\n")

@@ -66,6 +66,7 @@ def image(issuer, generation=1, board="h750_w25q128"):
     built = [BUILD / f"firmware/{name}.{suffix}" for suffix in ("elf", "bin")]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     result = subprocess.run(["make", "-C", ROOT, f"BUILD={BUILD.relative_to(ROOT)}", "LIBSODIUM_SRC=build/third_party/libsodium",
+                             "MBEDTLS_SRC=build/third_party/mbedtls",
                              f"ISSUER={issuers() / issuer}.pub", f"MIN_GENERATION={generation}",
                              *[path.relative_to(ROOT) for path in built]], env=environment,
                             capture_output=True, text=True, timeout=300)

@@ -3,6 +3,7 @@
 
 SPDX-License-Identifier: MIT
 """
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,12 +14,15 @@ from harness import ROOT, check, check_equal, run_tests  # noqa: E402  (found by
 
 EXPECTED = {"bin/quadlane": 0o755, "bin/quadlane-board": 0o755, "lib/udev/rules.d/70-quadlane.rules": 0o644,
             "share/doc/quadlane/README.md": 0o644, "share/doc/quadlane/docs/troubleshooting.md": 0o644,
-            "share/quadlane/debug/openocd/h750_w25q128.cfg": 0o644}
+            "share/quadlane/debug/openocd/h750_w25q128.cfg": 0o644,
+            "share/quadlane/firmware/h750_w25q128-flash.bin": 0o644}
+IMAGES = [path.relative_to(ROOT) for path in sorted((ROOT / "build/firmware").glob("*-flash.bin"))]
 
 
 def make(goal, *settings):
     # -o: the programs are taken as they are, even if a source is newer.
-    process = subprocess.run(["make", "-s", "-o", "build/quadlane", "-o", "build/quadlane-board", goal, *settings],
+    process = subprocess.run(["make", "-s", "-o", "build/quadlane", "-o", "build/quadlane-board",
+                              *(word for image in IMAGES for word in ("-o", image)), goal, *settings],
                              cwd=ROOT, capture_output=True, text=True, timeout=120)
     check_equal(process.returncode, 0, f"make {goal}: {process.stdout}{process.stderr}")
 
@@ -38,6 +42,11 @@ def installed(prefix):
             said = subprocess.run([base / "bin" / program, "--version"], capture_output=True, text=True, cwd="/",
                                   timeout=10)
             check(said.returncode == 0 and said.stdout.startswith(program), f"{program} said {said}")
+        # The tool finds the image that was installed with it: the next thing that it misses is a board.
+        said = subprocess.run([base / "bin/quadlane", "install", "--board", "h750_w25q128", "--via", "openocd"],
+                              capture_output=True, text=True, cwd="/", timeout=10,
+                              env={**os.environ, "QUADLANE_USB_DEVICES": folder})
+        check_equal((said.returncode, "no debug probe" in said.stderr), (92, True), f"quadlane install: {said}")
         text = (base / "share/doc/quadlane/README.md").read_text()
         check(text == (ROOT / "README.md").read_text(), "another README")
         (base / "bin/foreign").write_text("not ours")

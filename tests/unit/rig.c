@@ -76,6 +76,7 @@ void rig_restart(struct rig *rig)
     };
     server_init(&rig->server, &config);
     dfu_init(&rig->dfu, &rig->server, rig->dfu_buffer);
+    px4_init(&rig->px4, &rig->server);
     ql_frame_decoder_init(&rig->decoder);
     rig->out_length = 0;
     rig->out_used = 0;
@@ -104,7 +105,12 @@ void rig_receive(struct rig *rig, const uint8_t *bytes, size_t length)
 {
     for (size_t used = 0; used < length; used += rig->packet) {
         size_t now = length - used < rig->packet ? length - used : rig->packet;
-        server_receive(&rig->server, bytes + used, now);
+        size_t taken = 0;
+        for (unsigned waited_ms = 0; taken < now && waited_ms < 20000; waited_ms++) {
+            taken += px4_receive(&rig->px4, bytes + used + taken, now - taken);
+            if (taken < now)
+                rig_run_ms(rig, 1);
+        }
     }
 }
 
@@ -125,8 +131,7 @@ void rig_receive_frame(struct rig *rig, uint8_t kind, uint16_t tag, const void *
 static void out_take(struct rig *rig)
 {
     size_t room = sizeof rig->out - rig->out_length;
-    rig->out_length +=
-        server_transmit(&rig->server, rig->out + rig->out_length, room < 64 ? room : 64);
+    rig->out_length += px4_transmit(&rig->px4, rig->out + rig->out_length, room < 64 ? room : 64);
 }
 
 void rig_run(struct rig *rig)
@@ -135,6 +140,7 @@ void rig_run(struct rig *rig)
     do {
         more = server_run(&rig->server);
         more = dfu_run(&rig->dfu) || more;
+        more = px4_run(&rig->px4) || more;
         size_t before = rig->out_length;
         out_take(rig);
         more = more || rig->out_length != before;

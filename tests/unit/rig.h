@@ -5,6 +5,7 @@
 #define TESTS_UNIT_RIG_H
 
 #include "core/dfu.h"
+#include "core/px4.h"
 #include "core/server.h"
 #include "tests/unit/fake_nor.h"
 
@@ -19,13 +20,14 @@ struct rig {
     const struct bootloader_flash *flash; // the same
     struct server server;
     struct dfu dfu;
+    struct px4 px4; // between the line and the server
     uint8_t dfu_buffer[QL_DFU_TRANSFER_SIZE];
     uint8_t *ring; // on the heap, so that the sanitizer sees its ends
     // What the board sent and no test has looked at yet.
     uint8_t out[65536];
     size_t out_length, out_used;
     struct ql_frame_decoder decoder;
-    size_t packet; // server_receive gets at most so many bytes at once
+    size_t packet; // px4_receive gets at most so many bytes at once
 };
 
 // A started server on a chip of `size` bytes that is blank.
