@@ -47,10 +47,10 @@ static enum ql_stay_reason reason_to_stay(const struct boot_facts *facts)
     // What the user asked for comes before what the board found.
     if (facts->stay_requested)
         return QL_STAY_REQUESTED;
-    if (facts->reset_twice && facts->usb_power)
-        return QL_STAY_RESET_TWICE;
     if (facts->button_held)
         return QL_STAY_BUTTON;
+    if (facts->reset_twice && facts->usb_power)
+        return QL_STAY_RESET_TWICE;
     if (!facts->chip_usable)
         return QL_STAY_CHIP_ABSENT;
     switch (facts->program.status) {

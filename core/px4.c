@@ -315,14 +315,19 @@ bool px4_is_ready(const struct px4 *px4)
     return !px4->speaking || (px4->work == PX4_WORK_NOT && px4->out_length == 0);
 }
 
+// Bytes behind a command under way wait, but for a frame of ours: then its host is gone.
 static size_t commands_take(struct px4 *px4, const uint8_t *bytes, size_t length)
 {
     size_t used = 0;
-    while (used < length && px4_is_ready(px4)) {
-        if (px4->length == 0 && (bytes[used] == 0 || bytes[used] == FRAME_FIRST)) {
+    while (used < length && px4->work != PX4_WORK_LEFT) {
+        bool ready = px4_is_ready(px4);
+        bool begins = !ready || px4->length == 0;
+        if (begins && (bytes[used] == 0 || bytes[used] == FRAME_FIRST)) {
             session_end(px4);
             break;
         }
+        if (!ready)
+            break;
         byte_take(px4, bytes[used++]);
     }
     return used;
@@ -364,14 +369,17 @@ size_t px4_receive(struct px4 *px4, const uint8_t *bytes, size_t length)
     size_t used = 0;
     if (!px4->speaking && since_ms >= PX4_SPLIT_MS && !px4->kept_sync)
         px4->at_begin = true;
-    if (px4_is_ready(px4)) {
-        if (px4->speaking && since_ms >= PX4_HALF_COMMAND_MS)
-            px4->length = 0;
-        px4->heard_ms = px4_now_ms(px4);
+    if (px4->speaking && px4_is_ready(px4) && since_ms >= PX4_HALF_COMMAND_MS)
+        px4->length = 0;
+    for (bool goes_on = true; goes_on && used < length;) {
+        bool speaking = px4->speaking;
+        size_t taken = speaking ? commands_take(px4, bytes + used, length - used)
+                                : frames_take(px4, bytes + used, length - used);
+        used += taken;
+        goes_on = taken > 0 || px4->speaking != speaking;
     }
-    while (used < length && px4_is_ready(px4))
-        used += px4->speaking ? commands_take(px4, bytes + used, length - used)
-                              : frames_take(px4, bytes + used, length - used);
+    if (used > 0)
+        px4->heard_ms = px4_now_ms(px4);
     return used;
 }
 

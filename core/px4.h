@@ -94,7 +94,7 @@ struct px4 {
 
 void px4_init(struct px4 *px4, struct server *server);
 
-// Takes bytes from the host, those of our own protocol for the server. Returns how many; fewer
+// Takes bytes from the host, those of our own protocol for the server. Returns how many; none
 // while a command is under way.
 size_t px4_receive(struct px4 *px4, const uint8_t *bytes, size_t length);
 // Would it take more now?

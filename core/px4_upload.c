@@ -180,7 +180,7 @@ static void percent_run(struct px4 *px4)
     bool all = erase_until(px4, px4->erase_target, px4->erase_target) && update_is_drained(update);
     if (px4->out_length > 0 || (!all && px4_now_ms(px4) - px4->percent_ms < PX4_PERCENT_EVERY_MS))
         return;
-    uint8_t percent = all ? PERCENT_ALL : (uint8_t)(done * (PERCENT_ALL - 1) / size);
+    uint8_t percent = all ? PERCENT_ALL : (uint8_t)(done * (PERCENT_ALL - 1) / (size + 1));
     px4_put(px4, &percent, 1);
     px4->percent_ms = px4_now_ms(px4);
     if (all)

@@ -112,6 +112,7 @@ static const uint8_t smallest_sizes[] = {
     [QL_INFO_LOCK] = QL_LOCK_SIZE_OPEN,
     [QL_INFO_BUILD] = QL_BUILD_SIZE,
     [QL_INFO_DFU] = QL_DFU_FAILURE_SIZE,
+    [QL_INFO_PX4] = 8,
     [QL_INFO_ATTEMPTS] = QL_ATTEMPTS_SIZE,
 };
 
@@ -239,6 +240,10 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
     case QL_INFO_DFU:
         board->dfu_status = ql_load_u16(value + QL_DFU_FAILURE_STATUS);
         board->dfu_detail = ql_load_u32(value + QL_DFU_FAILURE_DETAIL);
+        break;
+    case QL_INFO_PX4:
+        board->px4_board_id = ql_load_u32(value);
+        board->px4_board_revision = ql_load_u32(value + 4);
         break;
     case QL_INFO_BUILD:
         board->build_size = ql_load_u32(value + QL_BUILD_LENGTH);

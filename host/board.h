@@ -59,7 +59,8 @@ struct ql_board {
     struct ql_settings settings;
     uint8_t last_kind; // enum ql_last_kind; of the newest update that the records know
     uint32_t last_address, last_length;
-    uint16_t dfu_status; // why the last DFU download or upload failed
+    uint32_t px4_board_id, px4_board_revision; // what uploaders of PX4 and ArduPilot ask for
+    uint16_t dfu_status; // why the last DFU download or upload failed, or one by those uploaders
     uint32_t dfu_detail;
     uint32_t build_size; // of the bootloader
     uint8_t build_sha256[QL_SHA256_SIZE];

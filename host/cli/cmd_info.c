@@ -223,8 +223,17 @@ static void print_dfu(struct cli *cli, const struct ql_board *board)
     if (!ql_board_has(board, QL_INFO_DFU))
         return;
     ql_fail_status(&failure, "", board->dfu_status, board->dfu_detail);
-    cli_say(cli, "last DFU failure  %s\n", failure.sentence + strspn(failure.sentence, ": "));
+    cli_say(cli, "DFU/PX4 failure   %s\n", failure.sentence + strspn(failure.sentence, ": "));
     cli_set(cli, "dfu_failure", json_string(ql_status_name(board->dfu_status)));
+}
+
+// Another id than the one that keys are made for.
+static void tell_px4(struct cli *cli, const struct ql_board *board)
+{
+    if (ql_board_has(board, QL_INFO_PX4))
+        cli_set(cli, "px4",
+                json_pack("{s:I, s:I}", "board_id", (json_int_t)board->px4_board_id,
+                          "board_revision", (json_int_t)board->px4_board_revision));
 }
 
 static void print_settings(const struct cli *cli, const struct ql_board *board)
@@ -348,6 +357,7 @@ static int run(struct cli *cli)
     print_runs(cli, board, &more);
     print_last_update(cli, board, &more);
     print_dfu(cli, board);
+    tell_px4(cli, board);
     print_settings(cli, board);
     cli_print_chip(cli, board);
     print_microcontroller(cli, board);

@@ -228,6 +228,14 @@ def test_crc_of_what_is_sealed():
         check_equal(found, px4.padded_crc(world.chip(length), world.host.size), "CRC")
 
 
+def test_info():
+    """quadlane info --json tells the board id"""
+    with harness.Board() as board:
+        board.control("button down")
+        found = harness.json_of(board.tool("info", "--json"))
+        check_equal(found["px4"], {"board_id": 1060, "board_revision": 0}, "px4")
+
+
 def test_gates():
     """no erase and no bytes without GET_SYNC and the three questions; INVALID closes the gates; no bytes without erase"""
     with World() as world:
@@ -392,6 +400,21 @@ def test_half_commands():
         world.host.identify()
         world.host.upload(data)
         world.wait_program()
+
+
+def test_killed_in_an_erase():
+    """a host that is killed while the board erases for seconds: our own tool is answered at once"""
+    with World() as world:
+        world.board.control("chip-times maximum")
+        world.host.identify()
+        world.host.command(px4.EXTF_ERASE, struct.pack("<I", MIB))
+        world.port.sleep(0.5)
+        check_equal(world.port.read(3, 0.1), b"\0\0\0", "percents")
+        world.line.write(client.frame(client.HELLO, 5, struct.pack("<HHI", 1, 1, 0)))
+        world.line.held = b""
+        begin_s = world.port.now_s
+        check_equal(world.serial.receive(1000)[:2], (client.HELLO | 0x80, 5), "answer")
+        check(world.port.now_s - begin_s < 0.1, "it came late")
 
 
 def test_windowed():

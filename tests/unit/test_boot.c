@@ -118,14 +118,15 @@ static void what_resets_left_behind(void **state)
     expect_decision(facts, BOOT_STAY, 10);
     facts.program.status = QL_STATUS_CHANGED; // comes before
     expect_decision(facts, BOOT_STAY, 8);
-    // Reset pressed twice: only with USB power, and then it comes before all but a request.
+    // Reset pressed twice: only with USB power, and then only a request and the button come before.
     facts.reset_twice = true;
-    facts.button_held = true;
     facts.usb_power = true;
     assert_int_equal(boot_decide(&facts).reason, 9);
     facts.usb_power = false;
-    assert_int_equal(boot_decide(&facts).reason, 3);
+    assert_int_equal(boot_decide(&facts).reason, 8);
     facts.usb_power = true;
+    facts.button_held = true;
+    assert_int_equal(boot_decide(&facts).reason, 3);
     facts.stay_requested = true;
     assert_int_equal(boot_decide(&facts).reason, 4);
     facts = good();

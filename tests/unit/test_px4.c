@@ -348,6 +348,27 @@ static void a_locked_board_changes_and_tells_nothing(void **state)
     assert_int_equal(rig.fake.low_erases + rig.fake.low_programs, 0);
 }
 
+static void the_gates_want_every_question(void **state)
+{
+    (void)state;
+    const uint8_t asked[] = {1, 2, 4};
+    for (unsigned left_out = 0; left_out < 3; left_out++) {
+        assert_int_equal(command(0x30, "", 0), NOTHING); // the line does not speak this yet
+        rig_restart(&rig);
+        assert_int_equal(command(0x21, "", 0), OK);
+        for (unsigned i = 0; i < 3; i++)
+            if (i != left_out)
+                (void)device(asked[i]);
+        assert_int_equal(command(0x23, "", 0), INVALID);
+        identify();
+        assert_int_equal(command(0x22, "\x63", 1), INVALID);
+        assert_int_equal(with_word(0x34, 4096), INVALID);
+        rig_restart(&rig);
+    }
+    identify();
+    assert_int_equal(command(0x23, "", 0), OK);
+}
+
 static void the_size_is_the_limit(void **state)
 {
     (void)state;
@@ -459,6 +480,7 @@ int main(void)
         PX4_TEST(the_external_erase_tells_percents),
         PX4_TEST(what_was_only_erased_is_no_unfinished_program),
         PX4_TEST(a_locked_board_changes_and_tells_nothing),
+        PX4_TEST(the_gates_want_every_question),
         PX4_TEST(the_size_is_the_limit),
         PX4_TEST(frames_and_commands_take_turns),
         PX4_TEST(an_update_of_frames_keeps_uploads_waiting),

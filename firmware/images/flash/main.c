@@ -293,7 +293,7 @@ static bool receive(void)
     if (line_has_changed()) {
         length = used = 0;
     }
-    while (px4_is_ready(&px4)) {
+    for (;;) {
         if (used == length) {
             used = 0;
             length = cdc_read(bytes, sizeof bytes);
@@ -305,10 +305,13 @@ static bool receive(void)
         } else if (length == 0) {
             return false;
         } else {
-            used += px4_receive(&px4, bytes + used, length - used);
+            size_t taken = px4_receive(&px4, bytes + used, length - used);
+            used += taken;
+            if (taken == 0) {
+                return true;
+            }
         }
     }
-    return used < length || cdc_has_received();
 }
 
 // Bytes from the host, work, bytes to the host. Returns whether there is more to do at once.
