@@ -152,6 +152,15 @@ enum ql_info_tag {
     QL_INFO_PX4 = 0x1E,
 };
 
+// The value of QL_INFO_PROGRAM_AREA: two words, and two more if the bootloader itself lies in the
+// chip.
+enum {
+    QL_AREA_SIZE = 8,
+    QL_AREA_IMAGE = 8,
+    QL_AREA_IMAGE_END = 12,
+    QL_AREA_SIZE_IMAGE = 16,
+};
+
 // The value of QL_INFO_RUN.
 enum {
     QL_RUN_ADDRESS = 0,

@@ -49,6 +49,7 @@ void server_init(struct server *server, const struct server_config *config)
         size - used > config->facts->reserved_end)
         end = QL_MAPPED_BASE + size - config->facts->reserved_end;
     update_set_area(&server->update, QL_PROGRAM_FIRST, end);
+    update_set_image(&server->update, config->facts->image_area, config->facts->image_area_size);
     server_settings_apply(server);
 }
 

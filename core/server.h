@@ -48,6 +48,9 @@ struct server_facts {
     uint32_t build_size;   // of the bootloader's image, 0: not known
     uint8_t build_sha256[QL_SHA256_SIZE];
     uint32_t reserved_end; // bytes at the chip's end that are not for programs, multiple of 4096
+    // Where in the chip the bootloader itself lies as second stage (SPEC.md section 21), multiples
+    // of 4096; size 0: not in the chip.
+    uint32_t image_area, image_area_size;
     uint32_t px4_board_id, px4_board_revision; // SPEC.md section 20
 };
 

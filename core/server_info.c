@@ -90,6 +90,19 @@ static void erase_types_add(struct items *items, const struct nor_geometry *geom
     memcpy(item_add(items, QL_INFO_ERASE_TYPES, length), values, length);
 }
 
+static void area_add(struct items *items, const struct update *update)
+{
+    bool image = update->image_size > 0;
+    uint8_t *value =
+        item_add(items, QL_INFO_PROGRAM_AREA, image ? QL_AREA_SIZE_IMAGE : QL_AREA_SIZE);
+    ql_store_u32(value, update->program_first);
+    ql_store_u32(value + 4, update->program_end);
+    if (image) {
+        ql_store_u32(value + QL_AREA_IMAGE, update->image_first);
+        ql_store_u32(value + QL_AREA_IMAGE_END, update->image_first + update->image_size);
+    }
+}
+
 static void chip_add(struct items *items, const struct server *server)
 {
     const struct nor *nor = server->nor;
@@ -101,8 +114,7 @@ static void chip_add(struct items *items, const struct server *server)
     uint8_t *status = item_add(items, QL_INFO_STATUS_REGISTERS, 3);
     for (unsigned i = 0; i < 3; i++)
         status[i] = nor->status[i] | nor->second_status[i];
-    words_add(items, QL_INFO_PROGRAM_AREA, server->update.program_first,
-              server->update.program_end);
+    area_add(items, &server->update);
     erase_types_add(items, geometry);
     uint8_t *page = item_add(items, QL_INFO_PAGE, 4);
     ql_store_u16(page, clamp_u16(geometry->page_size));

@@ -82,6 +82,12 @@ void update_set_area(struct update *update, uint32_t program_first, uint32_t pro
     update->program_end = program_end;
 }
 
+void update_set_image(struct update *update, uint32_t first, uint32_t size)
+{
+    update->image_first = first;
+    update->image_size = size;
+}
+
 void update_set_lock(struct update *update, const struct lock *lock)
 {
     update->lock = lock;
@@ -158,6 +164,17 @@ static void update_fail(struct update *update, enum ql_status status, uint32_t d
     update_stop(update, QL_UPDATE_FAILED);
 }
 
+// Whoever replaces the bootloader can do anything with the board.
+static struct outcome begin_range_check(const struct update *update, uint32_t address,
+                                        uint32_t length, bool program)
+{
+    bool image = !program && length == update->image_size && address == update->image_first;
+    struct outcome range = update_range_check(update, address, length, !image);
+    if (!image || range.status != QL_STATUS_OK)
+        return range;
+    return lock_check(update->lock, QL_PERMIT_ALL);
+}
+
 static struct outcome begin_check(const struct update *update, const uint8_t *payload)
 {
     uint32_t address = ql_load_u32(payload + QL_BEGIN_ADDRESS);
@@ -181,7 +198,7 @@ static struct outcome begin_check(const struct update *update, const uint8_t *pa
         return (struct outcome){QL_STATUS_BAD_REQUEST, QL_BEGIN_OWNER};
     if (address % nor_sector_size(update->nor) != 0)
         return (struct outcome){QL_STATUS_ALIGNMENT, address};
-    struct outcome range = update_range_check(update, address, length, true);
+    struct outcome range = begin_range_check(update, address, length, program);
     if (range.status == QL_STATUS_OK && program)
         range = boot_check(address, stack, entry, address + length);
     if (range.status == QL_STATUS_OK && !records_has_room(update->records, address, length, owner))

@@ -45,6 +45,7 @@ struct update {
     const struct sha256_service *sha256;
     const struct lock *lock;
     uint32_t program_first, program_end; // addresses that may be changed
+    uint32_t image_first, image_size;    // and these, as a whole (SPEC.md section 21)
     // Ring of operations, each in one piece.
     uint8_t *ring;
     uint32_t ring_size;
@@ -89,6 +90,10 @@ void update_init(struct update *update, struct nor *nor, struct records *records
 
 // Which addresses may be changed, once the chip's size is known. Both multiples of 4096.
 void update_set_area(struct update *update, uint32_t program_first, uint32_t program_end);
+
+// The block in the chip that holds this bootloader itself: it may be changed by an update of
+// exactly these bytes, by whoever may do everything. Size 0: there is none.
+void update_set_image(struct update *update, uint32_t first, uint32_t size);
 
 // Who is asked before anything. Without one everything is refused.
 void update_set_lock(struct update *update, const struct lock *lock);

@@ -26,6 +26,9 @@ struct board {
     struct board_signal led;
     struct board_signal button; // held at reset: stay in the bootloader
     struct board_signal vbus;   // not present: taken as always powered
+    // Where the maker's first stage finds a second one in the chip (SPEC.md section 21); boards
+    // without a first stage leave it out, boards with it get the image `ram`.
+    uint32_t second_stage;
     uint32_t reserved_end; // bytes at the chip's end that are not for programs, multiple of 4096
     uint32_t px4_id, px4_revision; // what uploaders of PX4 and ArduPilot know the board by
 };

@@ -1,5 +1,6 @@
 # firmware: bootloader images for bare metal, one for each board (boards/NAME.c) and image
 # (images/NAME/): build/firmware/BOARD-IMAGE.elf, .bin, .hex, .map. `make size` prints their sizes.
+# The image `ram` is for boards whose struct has a .second_stage, and comes as .exst file, too.
 #
 # `make ISSUER=NAME.pub` also builds BOARD-IMAGE-locked.*: the same objects, the issuer's public key
 # in place of the open policy, and libsodium's signature check over mbedTLS's SHA-512. MIN_GENERATION=N makes them refuse
@@ -10,7 +11,11 @@
 # off, and optimised as a whole at the link. -fbuiltin: a memcpy of a word becomes a load and a store.
 FIRMWARE_BOARDS := $(patsubst firmware/boards/%.c,%,$(wildcard firmware/boards/*.c))
 FIRMWARE_IMAGES := $(patsubst firmware/images/%/main.c,%,$(wildcard firmware/images/*/main.c))
-FIRMWARE_NAMES  := $(foreach board,$(FIRMWARE_BOARDS),$(addprefix $(board)-,$(FIRMWARE_IMAGES)))
+FIRMWARE_STAGED := $(notdir $(basename $(shell grep -l '^ *\.second_stage = ' firmware/boards/*.c)))
+# The boards of an image.
+firmware_boards  = $(if $(filter ram%,$(1)),$(FIRMWARE_STAGED),$(FIRMWARE_BOARDS))
+FIRMWARE_NAMES  := $(foreach image,$(FIRMWARE_IMAGES),\
+                     $(addsuffix -$(image),$(call firmware_boards,$(image))))
 FIRMWARE_SHARED := $(wildcard firmware/*.c firmware/chip/*.c firmware/usb/*.c) \
                    $(CORE_SOURCES) $(ABI_SOURCES)
 
@@ -34,7 +39,7 @@ $$(BUILD)/firmware/$(1)-$(2)$(3).elf: $$(FIRMWARE_OBJECTS_$(1)-$(2)$(3)) \
 	tools/bootloader_marker $$(ARM)objcopy $$@
 endef
 FIRMWARE_OPEN := $(BUILD)/firmware/core/lock_open.o
-$(foreach board,$(FIRMWARE_BOARDS),$(foreach image,$(FIRMWARE_IMAGES),\
+$(foreach image,$(FIRMWARE_IMAGES),$(foreach board,$(call firmware_boards,$(image)),\
     $(eval $(call firmware_image,$(board),$(image),,$(FIRMWARE_OPEN)))))
 
 # libsodium: what checking a signature takes, without its start-up and its choice of processors.
@@ -94,7 +99,7 @@ FIRMWARE_LOCKED := $(FIRMWARE_ISSUER).o $(BUILD)/firmware/core/ed25519_sodium.o 
                    $(LIBSODIUM_FILES:%=$(BUILD)/firmware/libsodium/%.o) \
                    $(MBEDTLS_FILES:%=$(BUILD)/firmware/mbedtls/%.o)
 ifneq ($(ISSUER),)
-$(foreach board,$(FIRMWARE_BOARDS),$(foreach image,$(FIRMWARE_IMAGES),\
+$(foreach image,$(FIRMWARE_IMAGES),$(foreach board,$(call firmware_boards,$(image)),\
     $(eval $(call firmware_image,$(board),$(image),-locked,$(FIRMWARE_LOCKED)))))
 FIRMWARE_NAMES  += $(addsuffix -locked,$(FIRMWARE_NAMES))
 FIRMWARE_IMAGES += $(addsuffix -locked,$(FIRMWARE_IMAGES))
@@ -106,19 +111,27 @@ $(BUILD)/firmware/%.bin: $(BUILD)/firmware/%.elf
 $(BUILD)/firmware/%.hex: $(BUILD)/firmware/%.elf
 	$(ARM)objcopy -O ihex $< $@
 
+# As the maker's first stage takes it.
+$(BUILD)/firmware/%.exst: $(BUILD)/firmware/%.bin $(BUILD)/quadlane
+	$(BUILD)/quadlane pack --exst $< $@
+
 FIRMWARE_FILES := $(foreach suffix,elf bin hex,\
     $(addsuffix .$(suffix),$(addprefix $(BUILD)/firmware/,$(FIRMWARE_NAMES))))
-ALL += $(FIRMWARE_FILES)
+FIRMWARE_EXST  := $(foreach image,$(filter ram%,$(FIRMWARE_IMAGES)),\
+    $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-$(image).exst))
+ALL += $(FIRMWARE_FILES) $(FIRMWARE_EXST)
 
 # An image's limit in bytes of flash; without one only the memory's size counts.
 FIRMWARE_LIMIT_flash        := 65536
 FIRMWARE_LIMIT_flash-locked := 65536
+FIRMWARE_LIMIT_ram          := 65536
+FIRMWARE_LIMIT_ram-locked   := 65536
 
 .PHONY: size firmware
-firmware: $(FIRMWARE_FILES)
+firmware: $(FIRMWARE_FILES) $(FIRMWARE_EXST)
 size: $(FIRMWARE_FILES)
-	@tools/size_report --size $(ARM)size $(foreach board,$(FIRMWARE_BOARDS),\
-	    $(foreach image,$(FIRMWARE_IMAGES),\
+	@tools/size_report --size $(ARM)size $(foreach image,$(FIRMWARE_IMAGES),\
+	    $(foreach board,$(call firmware_boards,$(image)),\
 	    $(BUILD)/firmware/$(board)-$(image).elf$(addprefix :,$(FIRMWARE_LIMIT_$(image)))))
 
 # What of it runs on a PC.

@@ -6,12 +6,16 @@
 
 #include "abi/protocol.h"
 
+// From link/sections.ld.
+extern const uint8_t link_image_start[];
+
 extern const struct marker_head marker_head;
 
 struct marker_head {
     uint32_t magic;
     uint16_t version, size;
-    uint32_t address, length, crc;
+    const void *address;
+    uint32_t length, crc;
     char text[QL_MARKER_TEXT_SIZE];
 };
 
@@ -22,6 +26,6 @@ const struct marker_head marker_head __attribute__((section(".marker.head"), use
     .magic = QL_MARKER_MAGIC,
     .version = QL_MARKER_VERSION_KNOWN,
     .size = QL_MARKER_SIZE,
-    .address = QL_BOOTLOADER_ADDRESS,
+    .address = link_image_start,
     .text = QUADLANE_VERSION,
 };

@@ -17,6 +17,11 @@ struct ql_area ql_area_unknown(void)
                             .program_end = WINDOW_END};
 }
 
+bool ql_area_is_image(const struct ql_area *area, const struct ql_extent *extent)
+{
+    return area->image_start < area->image_end && extent->address == area->image_start;
+}
+
 static bool outside(const struct ql_area *area, uint32_t address)
 {
     return address < area->chip_start || address >= area->chip_end;
@@ -89,7 +94,11 @@ int ql_area_check_image(const struct ql_area *area, const char *name, const stru
 {
     for (size_t i = 0; i < image->count; i++) {
         const struct ql_extent *extent = &image->extents[i];
-        const int result = ql_area_check_write(area, name, extent->address, extent->size, failure);
+        const bool is_whole = extent->size == area->image_end - area->image_start;
+        const int result =
+            !is_program && ql_area_is_image(area, extent) && is_whole
+                ? 0
+                : ql_area_check_write(area, name, extent->address, extent->size, failure);
         if (result != 0)
             return result;
         const bool must_align =

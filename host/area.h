@@ -17,9 +17,13 @@ struct ql_area {
     uint32_t chip_end;
     uint32_t program_start;
     uint32_t program_end;
+    uint32_t image_start, image_end; // the block of a bootloader that lies in the chip; else equal
     uint32_t sector_size; // bytes: 4096, or the chip's smallest erase size where that is larger
     bool known;           // from a board; else the widest that any board could have
 };
+
+// Does this extent begin at the block of a bootloader that lies in the chip?
+bool ql_area_is_image(const struct ql_area *area, const struct ql_extent *extent);
 
 // For checks before a board is there.
 struct ql_area ql_area_unknown(void);

@@ -91,7 +91,7 @@ static const uint8_t smallest_sizes[] = {
     [QL_INFO_CHIP_SIZE] = 4,
     [QL_INFO_STATUS_REGISTERS] = 3,
     [QL_INFO_MAPPED_BASE] = 4,
-    [QL_INFO_PROGRAM_AREA] = 8,
+    [QL_INFO_PROGRAM_AREA] = QL_AREA_SIZE,
     [QL_INFO_ERASE_TYPES] = 4,
     [QL_INFO_PAGE] = 4,
     [QL_INFO_STAY_REASON] = 1,
@@ -146,6 +146,10 @@ static void take_chip_item(struct ql_board *board, uint8_t tag, const uint8_t *v
     case QL_INFO_PROGRAM_AREA:
         board->area.program_start = ql_load_u32(value);
         board->area.program_end = ql_load_u32(value + 4);
+        if (size >= QL_AREA_SIZE_IMAGE) {
+            board->area.image_start = ql_load_u32(value + QL_AREA_IMAGE);
+            board->area.image_end = ql_load_u32(value + QL_AREA_IMAGE_END);
+        }
         break;
     case QL_INFO_ERASE_TYPES:
         take_erase_types(&board->geometry, value, size);

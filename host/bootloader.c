@@ -131,6 +131,19 @@ static int fail_write_protected(struct ql_failure *failure)
     return -QL_BOOTLOADER_KEPT;
 }
 
+int ql_board_check_own_flash(const struct ql_board *board, struct ql_failure *failure)
+{
+    const struct ql_area *area = &board->area;
+    if (area->image_start == area->image_end)
+        return 0;
+    ql_fail(failure, QL_BOARD_REFUSED,
+            "the board's bootloader is a second stage in the chip; the internal flash belongs to "
+            "the maker's first one");
+    ql_hint(failure, "to replace the second stage: quadlane flash --data 0x%08X FILE.exst",
+            area->image_start);
+    return -QL_BOARD_REFUSED;
+}
+
 int ql_bootloader_check(const struct ql_bootloader *bootloader, const struct ql_board *board,
                         bool force, struct ql_failure *failure)
 {
@@ -141,6 +154,8 @@ int ql_bootloader_check(const struct ql_bootloader *bootloader, const struct ql_
         ql_hint(failure, "on another wiring it would find neither the chip nor the cable");
         return -QL_BOOTLOADER_FILE;
     }
+    if (ql_board_check_own_flash(board, failure) != 0)
+        return -QL_BOARD_REFUSED;
     if (!ql_board_has(board, QL_INFO_OWN_FLASH)) {
         ql_fail(failure, QL_BOARD_REFUSED,
                 "the board's bootloader (%s) cannot replace itself, or may not without a key",

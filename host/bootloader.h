@@ -35,6 +35,10 @@ enum ql_lock_change {
 enum ql_lock_change ql_bootloader_lock_change(const struct ql_bootloader *bootloader,
                                               const struct ql_board *board);
 
+// Does the bootloader lie in the internal flash, as far as the board tells? QL_BOARD_REFUSED if it
+// is a second stage.
+int ql_board_check_own_flash(const struct ql_board *board, struct ql_failure *failure);
+
 // Is it made for this board, and can this board replace its bootloader? With `force` the lock may
 // be lowered.
 int ql_bootloader_check(const struct ql_bootloader *bootloader, const struct ql_board *board,

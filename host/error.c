@@ -64,6 +64,8 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_SUPPORT_MISSING, "support-missing", "the debuggers' files are not where they should be"},
     {QL_DFU_PLAIN, "dfu-plain", "a .dfu file that names no addresses"},
     {QL_DFU_FOREIGN, "dfu-foreign", "a .dfu file for another device"},
+    {QL_EXST_DAMAGED, "exst-damaged", "no whole second stage for the bootloader's place"},
+    {QL_EXST_UNFIT, "exst-unfit", "an image that cannot be a second stage"},
     {QL_TOOL_MISSING, "tool-missing", "install: dfu-util or OpenOCD is not installed"},
     {QL_NO_WAY, "no-way", "install: no board in DFU mode and no debug probe with a board"},
     {QL_IMAGE_FOREIGN, "image-foreign", "install: the image is no bootloader for this board"},

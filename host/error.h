@@ -80,6 +80,8 @@ enum ql_code {
     QL_DFU_PLAIN = 85,
     QL_DFU_FOREIGN = 86,
 
+    QL_EXST_DAMAGED = 89,
+    QL_EXST_UNFIT = 90,
     QL_TOOL_MISSING = 91,
     QL_NO_WAY = 92,
     QL_IMAGE_FOREIGN = 93,

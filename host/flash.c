@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/flash.h"
 
+#include "host/exst.h"
 #include "host/update.h"
 
 #include <stdio.h>
@@ -15,7 +16,14 @@
 int ql_flash_check(const struct ql_area *area, struct ql_image *image,
                    const struct ql_flash_options *options, struct ql_failure *failure)
 {
-    int result = ql_area_check_image(area, options->name, image, options->is_program, failure);
+    int result = 0;
+    for (size_t i = 0; i < image->count && result == 0 && !options->is_program; i++) {
+        const struct ql_extent *extent = &image->extents[i];
+        if (ql_area_is_image(area, extent))
+            result = ql_exst_check(options->name, extent->data, extent->size, failure);
+    }
+    if (result == 0)
+        result = ql_area_check_image(area, options->name, image, options->is_program, failure);
     if (result != 0)
         return result;
     const struct ql_extent *program = &image->extents[image->program];
@@ -73,6 +81,8 @@ static int plan_extent(struct job *job, size_t index)
 {
     const struct ql_extent *extent = &job->image->extents[index];
     const struct ql_board *board = &job->connection->board;
+    struct ql_plan *plan = &job->plans[index];
+    const bool is_bootloader = ql_area_is_image(&board->area, extent);
     const bool compare = !job->options->full && (board->capabilities & QL_CAPABILITY_SECTORS) != 0;
     uint8_t(*digests)[QL_SECTOR_DIGEST_SIZE] = NULL;
     int result = 0;
@@ -89,12 +99,19 @@ static int plan_extent(struct job *job, size_t index)
         .digests = (const uint8_t(*)[QL_SECTOR_DIGEST_SIZE])digests,
         .write_max = (room - QL_STREAM_DATA) / QL_WRITE_GRANULE * QL_WRITE_GRANULE,
         .unfinished = ql_board_is_unfinished(board, extent->address, extent->size),
-        .first_page_last = job->options->is_program && index == job->image->program,
+        .first_page_last =
+            is_bootloader || (job->options->is_program && index == job->image->program),
     };
     if (request.write_max > QL_WRITE_LENGTH_MAX)
         request.write_max = QL_WRITE_LENGTH_MAX;
     if (result == 0)
-        result = ql_plan_make(&job->plans[index], &board->geometry, &request, job->failure);
+        result = ql_plan_make(plan, &board->geometry, &request, job->failure);
+    if (result == 0 && is_bootloader && digests != NULL && plan->count > 0) {
+        // A cut shall leave no vector table, whichever sectors differ.
+        memset(digests[0], 0, sizeof digests[0]);
+        ql_plan_free(plan);
+        result = ql_plan_make(plan, &board->geometry, &request, job->failure);
+    }
     free(digests);
     return result;
 }

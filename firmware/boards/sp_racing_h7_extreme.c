@@ -2,8 +2,8 @@
 // bank 1.
 //
 // Sources for the pins: the board's target files in Betaflight, ArduPilot and SSBL. The last 512
-// KiB of the chip are the maker's: 64 KiB of settings and the 448 KiB image of its first stage;
-// they stay as they are.
+// KiB of the chip are the maker's: 64 KiB of settings and the 448 KiB that its first stage starts;
+// as its second stage this bootloader lies in the latter.
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
@@ -28,6 +28,7 @@ const struct board board = {
     .led = {.present = true, .active_low = true, .pin = GPIO_PIN('E', 3)},
     .button = {.present = true, .active_low = true, .pin = GPIO_PIN('E', 4)},
     .vbus = {.present = true, .pin = GPIO_PIN('A', 9)},
+    .second_stage = 0x90F90000,
     .reserved_end = 512 * 1024,
     .px4_id = 1060, // ArduPilot's
 };

@@ -9,11 +9,9 @@
 
 #define LINE_SIZE 32u
 
-void cache_invalidate(void)
+// Both operations have the same fields.
+static void for_each_line(volatile uint32_t *operation)
 {
-    barrier_data();
-    SCB_ICIALLU = 0;
-
     SCB_CSSELR = 0; // the data cache, level 1
     barrier_data();
     uint32_t size = SCB_CCSIDR;
@@ -21,11 +19,29 @@ void cache_invalidate(void)
     uint32_t last_way = FIELD_GET(SCB_CCSIDR_ASSOCIATIVITY, size);
     for (uint32_t set = 0; set <= last_set; ++set) {
         for (uint32_t way = 0; way <= last_way; ++way) {
-            SCB_DCISW = FIELD(SCB_DCISW_SET, set) | FIELD(SCB_DCISW_WAY, way);
+            *operation = FIELD(SCB_DCISW_SET, set) | FIELD(SCB_DCISW_WAY, way);
         }
     }
     // The DSB also keeps a store from overtaking the invalidation (ES0392, core erratum).
     barrier_instruction();
+}
+
+void cache_invalidate(void)
+{
+    barrier_data();
+    SCB_ICIALLU = 0;
+    for_each_line(&SCB_DCISW);
+}
+
+void cache_write_back(void)
+{
+    if ((SCB_CCR & SCB_CCR_DC) == 0) {
+        return;
+    }
+    barrier_data();
+    SCB_CCR &= ~SCB_CCR_DC;
+    barrier_data();
+    for_each_line(&SCB_DCCISW);
 }
 
 void cache_clean(uint32_t address, uint32_t length)

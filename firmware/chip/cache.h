@@ -17,4 +17,7 @@ void cache_invalidate(void);
 // Writes to memory what the data cache alone knows of these bytes.
 void cache_clean(uint32_t address, uint32_t length);
 
+// If the data cache is on: off, and what waits in it is written to memory.
+void cache_write_back(void);
+
 #endif

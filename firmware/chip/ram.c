@@ -7,10 +7,12 @@
 // SPDX-License-Identifier: MIT
 #include "firmware/chip/ram.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "firmware/chip/barrier.h"
 #include "firmware/chip/cache.h"
+#include "firmware/chip/image.h"
 #include "firmware/chip/mpu.h"
 #include "firmware/chip/registers.h"
 
@@ -28,14 +30,29 @@
 // From link/sections.ld: this image's variables lie below.
 extern uint32_t link_bss_end[];
 
-void ram_ranges(struct ram_range ranges[RAM_RANGES])
+enum { PIECE = 32 }; // ranges begin at a multiple: a line of the cache
+
+static uint32_t piece_end(uint32_t address)
 {
-    const uint32_t own_end = ((uint32_t)(uintptr_t)link_bss_end + 31) & ~31u;
-    const struct ram_range all[RAM_RANGES] = {
-        {0, ITCM_END},      {own_end, DTCM_END},      {AXI_FIRST, AXI_END},
-        {D2_FIRST, D2_END}, {SRAM4_FIRST, SRAM4_END},
-    };
-    memcpy(ranges, all, sizeof all);
+    return (address + PIECE - 1) & ~(uint32_t)(PIECE - 1);
+}
+
+unsigned ram_ranges(struct ram_range ranges[RAM_RANGES_MAX])
+{
+    const uint32_t first = (uint32_t)(uintptr_t)image_start();
+    const bool in_axi = first >= AXI_FIRST && first < AXI_END;
+    unsigned count = 0;
+
+    ranges[count++] = (struct ram_range){0, ITCM_END};
+    ranges[count++] = (struct ram_range){piece_end((uint32_t)(uintptr_t)link_bss_end), DTCM_END};
+    if (in_axi) {
+        ranges[count++] = (struct ram_range){AXI_FIRST, first};
+    }
+    ranges[count++] =
+        (struct ram_range){in_axi ? piece_end(first + image_size()) : AXI_FIRST, AXI_END};
+    ranges[count++] = (struct ram_range){D2_FIRST, D2_END};
+    ranges[count++] = (struct ram_range){SRAM4_FIRST, SRAM4_END};
+    return count;
 }
 
 static void range_open(uint32_t address)

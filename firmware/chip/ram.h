@@ -11,10 +11,10 @@ struct ram_range {
     uint32_t first, end; // address behind the last byte
 };
 
-enum { RAM_RANGES = 5 };
+enum { RAM_RANGES_MAX = 6 };
 
-// Where the ranges are. Their ends are known only to the linker.
-void ram_ranges(struct ram_range ranges[RAM_RANGES]);
+// Where the ranges are; returns how many. What is the image's own is known only to the linker.
+unsigned ram_ranges(struct ram_range ranges[RAM_RANGES_MAX]);
 
 // Writes within a range, so that processor and everything else on the bus read it. Address and
 // length are multiples of 8.

@@ -24,6 +24,8 @@
 #define RCC_BASE 0x58024400u
 
 #define RCC_CR          REGISTER(RCC_BASE + 0x000)
+#define RCC_CR_HSION    (0x1u << 0)
+#define RCC_CR_HSIRDY   (0x1u << 2)
 #define RCC_CR_HSI48ON  (0x1u << 12)
 #define RCC_CR_HSI48RDY (0x1u << 13)
 #define RCC_CR_HSEON    (0x1u << 16)
@@ -32,7 +34,9 @@
 #define RCC_CR_PLL1ON   (0x1u << 24)
 #define RCC_CR_PLL1RDY  (0x1u << 25)
 #define RCC_CR_PLL2ON   (0x1u << 26)
+#define RCC_CR_PLL2RDY  (0x1u << 27)
 #define RCC_CR_PLL3ON   (0x1u << 28)
+#define RCC_CR_PLL3RDY  (0x1u << 29)
 
 #define RCC_CFGR     REGISTER(RCC_BASE + 0x010)
 #define RCC_CFGR_SW  (0x7u << 0)
@@ -68,8 +72,20 @@
 #define RCC_PLL1DIVR_DIVQ1 (0x7Fu << 16)
 #define RCC_PLL1DIVR_DIVR1 (0x7Fu << 24)
 
+#define RCC_PLL1FRACR REGISTER(RCC_BASE + 0x034)
+#define RCC_PLL2DIVR  REGISTER(RCC_BASE + 0x038)
+#define RCC_PLL2FRACR REGISTER(RCC_BASE + 0x03C)
+#define RCC_PLL3DIVR  REGISTER(RCC_BASE + 0x040)
+#define RCC_PLL3FRACR REGISTER(RCC_BASE + 0x044)
+
+#define RCC_D1CCIPR  REGISTER(RCC_BASE + 0x04C)
+#define RCC_D2CCIP1R REGISTER(RCC_BASE + 0x050)
+
 #define RCC_D2CCIP2R        REGISTER(RCC_BASE + 0x054)
 #define RCC_D2CCIP2R_USBSEL (0x3u << 20)
+#define RCC_D3CCIPR         REGISTER(RCC_BASE + 0x058)
+
+#define RCC_CIER REGISTER(RCC_BASE + 0x060)
 
 #define RCC_AHB3RSTR         REGISTER(RCC_BASE + 0x07C)
 #define RCC_AHB3RSTR_QSPIRST (0x1u << 14)
@@ -81,10 +97,14 @@
 #define RCC_AHB2RSTR_HASHRST (0x1u << 5)
 #define RCC_AHB2RSTR_RNGRST  (0x1u << 6)
 
-#define RCC_AHB4RSTR REGISTER(RCC_BASE + 0x088)
+#define RCC_AHB4RSTR  REGISTER(RCC_BASE + 0x088)
+#define RCC_APB3RSTR  REGISTER(RCC_BASE + 0x08C)
+#define RCC_APB1LRSTR REGISTER(RCC_BASE + 0x090)
 
 #define RCC_APB1HRSTR        REGISTER(RCC_BASE + 0x094)
 #define RCC_APB1HRSTR_CRSRST (0x1u << 1)
+#define RCC_APB2RSTR         REGISTER(RCC_BASE + 0x098)
+#define RCC_APB4RSTR         REGISTER(RCC_BASE + 0x09C)
 
 #define RCC_RSR REGISTER(RCC_BASE + 0x0D0)
 
@@ -101,10 +121,13 @@
 #define RCC_AHB2ENR_SRAM2EN (0x1u << 30)
 #define RCC_AHB2ENR_SRAM3EN (0x1u << 31)
 
-#define RCC_AHB4ENR REGISTER(RCC_BASE + 0x0E0)
+#define RCC_AHB4ENR  REGISTER(RCC_BASE + 0x0E0)
+#define RCC_APB3ENR  REGISTER(RCC_BASE + 0x0E4)
+#define RCC_APB1LENR REGISTER(RCC_BASE + 0x0E8)
 
 #define RCC_APB1HENR       REGISTER(RCC_BASE + 0x0EC)
 #define RCC_APB1HENR_CRSEN (0x1u << 1)
+#define RCC_APB2ENR        REGISTER(RCC_BASE + 0x0F0)
 
 #define RCC_APB4ENR          REGISTER(RCC_BASE + 0x0F4)
 #define RCC_APB4ENR_RTCAPBEN (0x1u << 16)
@@ -442,6 +465,7 @@
 #define NVIC_ISER(n) REGISTER(NVIC_BASE + 0x000 + 0x4 * (n))
 #define NVIC_ICER(n) REGISTER(NVIC_BASE + 0x080 + 0x4 * (n))
 #define NVIC_ICPR(n) REGISTER(NVIC_BASE + 0x180 + 0x4 * (n))
+#define NVIC_IPR(n)  REGISTER(NVIC_BASE + 0x300 + 0x4 * (n))
 
 #define SCB_BASE 0xE000ED00u
 
@@ -453,10 +477,13 @@
 #define SCB_AIRCR_SYSRESETREQ    (0x1u << 2)
 #define SCB_AIRCR_PRIGROUP       (0x7u << 8)
 #define SCB_AIRCR_VECTKEY        (0xFFFFu << 16)
+#define SCB_SCR                  REGISTER(SCB_BASE + 0x10)
 #define SCB_CCR                  REGISTER(SCB_BASE + 0x14)
 #define SCB_CCR_BFHFNMIGN        (0x1u << 8)
 #define SCB_CCR_DC               (0x1u << 16)
 #define SCB_CCR_IC               (0x1u << 17)
+#define SCB_SHPR(n)              REGISTER(SCB_BASE + 0x18 + 0x4 * (n))
+#define SCB_SHCSR                REGISTER(SCB_BASE + 0x24)
 #define SCB_CFSR                 REGISTER(SCB_BASE + 0x28)
 #define SCB_HFSR                 REGISTER(SCB_BASE + 0x2C)
 #define SCB_MMFAR                REGISTER(SCB_BASE + 0x34)
@@ -465,11 +492,13 @@
 #define SCB_CCSIDR_ASSOCIATIVITY (0x3FFu << 3)
 #define SCB_CCSIDR_NUMSETS       (0x7FFFu << 13)
 #define SCB_CSSELR               REGISTER(SCB_BASE + 0x84)
+#define SCB_CPACR                REGISTER(SCB_BASE + 0x88)
 #define SCB_ICIALLU              REGISTER(SCB_BASE + 0x250)
 #define SCB_DCISW                REGISTER(SCB_BASE + 0x260)
 #define SCB_DCISW_SET            (0x1FFu << 5)
 #define SCB_DCISW_WAY            (0x3u << 30)
 #define SCB_DCCMVAC              REGISTER(SCB_BASE + 0x268)
+#define SCB_DCCISW               REGISTER(SCB_BASE + 0x274)
 
 #define CoreDebug_BASE 0xE000EDF0u
 

@@ -12,7 +12,7 @@
 #include "firmware/chip/mpu.h"
 #include "firmware/chip/panic.h"
 #include "firmware/chip/registers.h"
-#include "firmware/chip/reset.h"
+#include "firmware/chip/startup.h"
 #include "firmware/chip/time.h"
 #include "firmware/chip/vectors.h"
 
@@ -85,21 +85,21 @@ __attribute__((used)) void fault_record(const uint32_t *frame)
     panic(PANIC_FAULT, pc);
 }
 
-// Whoever jumps here has not always set the stack pointer.
+// Whoever jumps here has not always set the stack pointer, nor masked interrupts.
 __attribute__((naked)) void reset_handler(void)
 {
-    __asm volatile("ldr r0, =link_stack_end\n"
+    __asm volatile("cpsid i\n"
+                   "ldr r0, =link_stack_end\n"
                    "msr msp, r0\n"
+                   "mov r0, #0\n"
+                   "msr control, r0\n"
+                   "isb\n"
                    "b startup_run\n");
 }
 
 __attribute__((used)) void startup_run(void)
 {
-    // Started by the ROM's loader or a debugger in the middle of something: a reset gives the state
-    // that the rest, and the program, count on.
-    if (!clock_is_reset()) {
-        reset_system();
-    }
+    cache_write_back(); // whoever was here before may have left this image in there
     mpu_start();
     cache_enable(); // the loops below would wait for the flash at each turn
     SCB_VTOR = (uint32_t)(uintptr_t)&vectors;
@@ -109,6 +109,7 @@ __attribute__((used)) void startup_run(void)
     for (uint32_t *to = link_bss_start; to < link_bss_end;) {
         *to++ = 0;
     }
+    startup_settle();
     time_start(CLOCK_RESET_HZ);
     __asm volatile("cpsie i" ::: "memory");
     (void)main();

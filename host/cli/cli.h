@@ -45,6 +45,7 @@ enum cli_option {
     CLI_BOARD_NAME = 1 << 26,
     CLI_FORCE = 1 << 27,
     CLI_FOLDER = 1 << 28,
+    CLI_EXST = 1 << 30,
     CLI_GDB = 1 << 29,       // all options of gdb-server
     CLI_INSTALL = INT32_MIN, // bit 31; those of install alone
 };

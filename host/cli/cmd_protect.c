@@ -149,6 +149,8 @@ static int run(struct cli *cli)
         return fail_choice(cli);
     int result = cli_connect(cli, false);
     progress_finish(&cli->progress);
+    if (result == 0)
+        result = ql_board_check_own_flash(&cli->connection.board, &cli->failure);
     if (result == 0 && !ql_board_has(&cli->connection.board, QL_INFO_OWN_FLASH))
         result = ql_fail(&cli->failure, QL_BOARD_REFUSED,
                          "the board's bootloader (%s) does not tell how its flash is protected",

@@ -58,6 +58,7 @@ static const struct option_text options[] = {
     {CLI_FORCE, "force", NULL, "overwrite files that exist; lower the lock of a locked board"},
     {CLI_CONFIRM, "confirm", "PHRASE", "the confirmation, for scripts"},
     {CLI_DFU, "dfu", NULL, "a DfuSe file, for dfu-util and ST's tools"},
+    {CLI_EXST, "exst", NULL, "a second stage for SP Racing's first one: 448 KB with MD5"},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
     {CLI_QUIET, "quiet", NULL, "print only errors"},
     {CLI_HELP, "help", NULL, "this page"},

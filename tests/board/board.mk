@@ -1,8 +1,9 @@
 # Guest programs of the system tests. Each is linked to run from the chip; `state` also to run from the
-# internal flash, where it finds the world as a reset leaves it, and from each RAM; `crash` from RAM.
+# internal flash, where it finds the world as a reset leaves it, and from each RAM; `crash` from RAM. `first_stage` is for
+# the internal flash.
 GUESTS      := $(patsubst tests/board/guests/%.c,%,$(wildcard tests/board/guests/*.c))
 GUEST_FILES := $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.elf) \
-               $(addprefix $(BUILD)/arm/tests/board/guests/,state-flash.elf state-itcm.elf state-d2.elf \
+               $(addprefix $(BUILD)/arm/tests/board/guests/,first_stage-flash.elf state-flash.elf state-itcm.elf state-d2.elf \
                  state-sram4.elf crash-ram.elf)
 
 $(BUILD)/arm/tests/board/guests/%-flash.elf: GUEST_ADDRESS := 0x08000000

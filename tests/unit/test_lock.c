@@ -379,6 +379,23 @@ static void settings_need_a_permission_of_their_own(void **state)
     assert_int_equal(rig_request(&rig, 0x13, NULL, 0, NULL), LOCKED);
 }
 
+static void a_second_stage_is_replaced_with_everything_permitted(void **state)
+{
+    (void)state;
+    static const uint8_t block[0x1000] = {1};
+    rig.facts.image_area = 0x90000000 + SIZE - sizeof block;
+    rig.facts.image_area_size = sizeof block;
+    rig_restart(&rig);
+    for (unsigned bit = 0; bit < 32; bit++) {
+        struct terms terms = {UINT32_MAX & ~(UINT32_C(1) << bit), 3, 0};
+        assert_int_equal(unlock_with(terms, 0, NULL), 0);
+        assert_int_equal(rig_begin(&rig, 1, rig.facts.image_area, block, sizeof block, 0), LOCKED);
+    }
+    assert_int_equal(unlock_with((struct terms){UINT32_MAX, 3, 0}, 0, NULL), 0);
+    assert_int_equal(rig_begin(&rig, 1, rig.facts.image_area, block, sizeof block, 0), 0);
+    rig.facts.image_area_size = 0;
+}
+
 static void the_lowest_generation_only_rises(void **state)
 {
     (void)state;
@@ -559,6 +576,7 @@ int main(void)
         LOCK_TEST(keys_of_others_and_cut_ones),
         LOCK_TEST(generation_and_date),
         LOCK_TEST(a_key_permits_what_it_says),
+        LOCK_TEST(a_second_stage_is_replaced_with_everything_permitted),
         LOCK_TEST(settings_need_a_permission_of_their_own),
         LOCK_TEST(the_lowest_generation_only_rises),
         LOCK_TEST(the_lowest_generation_built_in_stays),

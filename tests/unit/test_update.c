@@ -374,6 +374,26 @@ static void the_end_of_the_chip_may_be_reserved(void **state)
     assert_int_equal(rig_begin(&rig, ID, end - 0x1000, image, 0x1000, 0), 0);
 }
 
+static void the_block_of_a_second_stage_is_replaced_as_a_whole(void **state)
+{
+    (void)state;
+    enum { BLOCK = 0x3000 };
+    uint32_t first = 0x90000000 + SIZE - BLOCK;
+    rig.facts.reserved_end = 0x80000;
+    rig_restart(&rig);
+    assert_int_equal(rig_begin(&rig, ID, first, image, BLOCK, 0), 6);
+    rig.facts.image_area = first;
+    rig.facts.image_area_size = BLOCK;
+    rig_restart(&rig);
+    assert_int_equal(rig_begin(&rig, ID, first, image, BLOCK - 1, 0), 6);
+    assert_int_equal(rig_begin(&rig, ID, first - 0x1000, image, BLOCK, 0), 6);
+    assert_int_equal(rig_begin(&rig, ID, first + 0x1000, image, BLOCK - 0x1000, 0), 6);
+    ql_store_u32(image, 0x20001000);
+    ql_store_u32(image + 4, first + 0x101);
+    assert_int_equal(rig_begin(&rig, ID, first, image, BLOCK, 1), 6);
+    assert_int_equal(rig_begin(&rig, ID, first, image, BLOCK, 0), 0);
+}
+
 static void operations_outside_the_run_fail_the_update(void **state)
 {
     (void)state;
@@ -635,6 +655,7 @@ int main(void)
         UPDATE_TEST(a_refused_begin_leaves_the_open_update),
         UPDATE_TEST(what_begin_refuses),
         UPDATE_TEST(the_end_of_the_chip_may_be_reserved),
+        UPDATE_TEST(the_block_of_a_second_stage_is_replaced_as_a_whole),
         UPDATE_TEST(operations_outside_the_run_fail_the_update),
         UPDATE_TEST(the_last_sector_of_the_run_may_be_filled),
         UPDATE_TEST(an_unknown_stream_operation_fails_the_update),

@@ -1,0 +1,10 @@
+// For an image that another one starts: the microcontroller as after a reset.
+//
+// SPDX-License-Identifier: MIT
+#ifndef FIRMWARE_CHIP_TAKEOVER_H
+#define FIRMWARE_CHIP_TAKEOVER_H
+
+// With interrupts masked, after mpu_start (nothing may read the quad-SPI window meanwhile).
+void takeover(void);
+
+#endif
