@@ -397,7 +397,10 @@ static int work(struct install *install)
             cli_say(cli, "written and read back\n");
         tell_way_back(install);
     }
-    if (result == 0 && !cli_has(cli, CLI_FORCE))
+    if (result == 0 && install->way.via == QL_VIA_MAKER)
+        cli_say(cli, "take its power away and give it again: the maker's bootloader then starts "
+                     "it; `quadlane info`\n");
+    else if (result == 0 && !cli_has(cli, CLI_FORCE))
         result = meet(install);
     return result;
 }

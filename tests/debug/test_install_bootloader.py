@@ -343,17 +343,32 @@ def test_images():
 
 def test_maker():
     """through the maker's DFU (a double): the second stage goes to its own area only, and says so when there is none"""
+    name = "sp_racing_h7_extreme"
+    stage = ROOT / f"build/firmware/{name}-ram.exst"
+    old = random.Random(9).randbytes(0x1000000)
     with Loader(devices=[MAKER]) as loader:
-        check_tool(loader.install("--via", "maker"), 10, ["-ram.exst", "maker"])
+        check_tool(loader.install("--via", "maker"), 10, [f"{NAME}-ram.exst", "maker"])
+        check_tool(loader.install("--via", "dfu", board=name), 92, "no board in DFU mode")
         chip = loader.folder / "0x90000000.bin"
-        old = random.Random(9).randbytes(0x1000000)
         chip.write_bytes(old)
-        image = loader.folder / "stage.exst"
-        image.write_bytes(IMAGE.ljust(0x70000, b"\0"))
-        check_tool(loader.install("--via", "maker", "--image", image), 0, ["the maker's DFU", "0x90F90000", "read back"])
-        check_bytes(chip.read_bytes(), old[:0xF90000] + image.read_bytes(), "the chip")
-        check_bytes((loader.folder / f"{NAME}-before.bin").read_bytes(), old[0xF90000:], "what was saved")
-        check(loader.flash.read_bytes() == b"\xff" * SIZE, "the internal flash was touched")
+        damaged = bytearray(stage.read_bytes())
+        damaged[0x400] ^= 1
+        image = loader.folder / "damaged.exst"
+        image.write_bytes(damaged)
+        check_tool(loader.install("--image", image, "--via", "maker", board=name), 89)
+        check_bytes(chip.read_bytes(), old, "the chip")
+        said = loader.install(board=name)
+        check_tool(said, 0, ["the maker's DFU", "0x90F90000", "read back", f"kept in {name}-before.bin", "take its power away"])
+        check_bytes(chip.read_bytes(), old[:0xF90000] + stage.read_bytes(), "the chip")
+        check_bytes((loader.folder / f"{name}-before.bin").read_bytes(), old[0xF90000:], "what was saved")
+        check_bytes(loader.flash.read_bytes(), b"\xff" * SIZE, "the internal flash")
+        check(not any("leave" in line for line in loader.log()), "the maker's loader was told to jump somewhere")
+        check("--via maker --image" in said.stdout, f"the way back: {said.stdout}")
+        said = loader.install("--via", "maker", "--force", "--image", f"{name}-before.bin", board=name)
+        check_tool(said, 0, "read back")
+        check_bytes(chip.read_bytes(), old, "the chip after the way back")
+    with Loader(content=OTHER) as loader:
+        check_tool(loader.install(board=name), 0, ["behind its maker's bootloader", "--via maker"])
 
 
 if __name__ == "__main__":
