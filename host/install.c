@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/install.h"
 
+#include "host/exst.h"
 #include "host/file.h"
 #include "host/usb_devices.h"
 
@@ -83,9 +84,10 @@ static int check_bootloader(const char *path, const char *board, const struct ql
         snprintf(text, sizeof text, "is a bootloader for another board, not for %.64s", board);
         return fail_foreign(path, text, failure);
     }
-    const bool internal = place->address == places[QL_VIA_DFU].address;
-    if (internal && (stack >> 24 < 0x20 || stack >> 24 > 0x24 || start < place->address ||
-                     start >= place->address + size))
+    if (place == &places[QL_VIA_MAKER])
+        return ql_exst_check(path, bytes, size, failure);
+    if ((stack >> 24 < 0x20 || stack >> 24 > 0x24 || start < place->address ||
+         start >= place->address + size))
         return fail_foreign(path, "is not linked for the internal flash", failure);
     return 0;
 }

@@ -200,7 +200,8 @@ int ql_install_write_dfu(struct ql_way *way, const uint8_t *bytes, size_t size,
     }
     if (result == 0)
         result = compare(way, bytes, size, failure);
-    if (result != 0)
+    // The maker's loader takes none but a power-on as the way to its second stage.
+    if (result != 0 || way->via == QL_VIA_MAKER)
         return result;
     // It is written and compared: that a loader does not leave by itself (some do not) is no
     // failure, a reset does it.

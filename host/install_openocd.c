@@ -1,7 +1,8 @@
 // OpenOCD and a debug probe as the way to a bare board.
 //
 // Two sessions: the first only reads, while the board runs on; the second writes. Written from
-// OpenOCD's manual and RM0433 (DBGMCU_IDC, FLASH_OPTSR_CUR, unique device id).
+// OpenOCD's manual and RM0433 (DBGMCU_IDC, FLASH_OPTSR_CUR, FLASH_WPSN_CUR1R,
+// unique device id).
 //
 // SPDX-License-Identifier: MIT
 #include "host/install.h"
@@ -28,7 +29,10 @@ static int run(struct ql_way *way, struct ql_capture *said, const char *script, 
     snprintf(adapter, sizeof adapter, "%s/openocd/adapter/%s.cfg", way->support, way->adapter);
     snprintf(board, sizeof board, "%s/openocd/%.200s.cfg", way->support, way->board);
     snprintf(serial, sizeof serial, "adapter serial {%s}", way->serial);
-    const bool named = way->serial[0] != '\0';
+    // Early ST-LINKs have bytes in their serial number that no command line takes.
+    const size_t plain = strspn(way->serial, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "abcdefghijklmnopqrstuvwxyz-_.");
+    const bool named = plain > 0 && way->serial[plain] == '\0';
     const char *const list[] = {"openocd",
                                 "-f",
                                 adapter,
@@ -131,6 +135,7 @@ int ql_install_read_openocd(struct ql_way *way, uint8_t *bytes, struct ql_failur
              "init; "
              "echo \"quadlane device [format %%08x [mrw 0x5C001000]]\"; "
              "echo \"quadlane option [format %%08x [mrw 0x5200201C]]\"; "
+             "echo \"quadlane sectors [format %%08x [mrw 0x52002038]]\"; "
              "if {([mrw 0x5C001000] & 0xFFF) != 0x%X || ([mrw 0x5200201C] >> 8 & 0xFF) != 0x%X} {"
              "    shutdown"
              "} else {"
@@ -142,7 +147,7 @@ int ql_install_read_openocd(struct ql_way *way, uint8_t *bytes, struct ql_failur
     const int result = run(way, &said, script, READ_LIMIT_NS, way->observer, failure);
     if (result != 0)
         return result;
-    if (!told(&said, "quadlane option "))
+    if (!told(&said, "quadlane sectors "))
         return fail_session(way, &said, "read the board", failure);
     if ((number(&said, "quadlane device ") & 0xFFF) != DEVICE_H750)
         return ql_fail(failure, QL_NO_WAY,
@@ -151,6 +156,12 @@ int ql_install_read_openocd(struct ql_way *way, uint8_t *bytes, struct ql_failur
     const unsigned level = number(&said, "quadlane option ") >> 8 & 0xFF;
     if (level != RDP_LEVEL_0)
         return fail_protected(way, level, failure);
+    if ((number(&said, "quadlane sectors ") & 1) == 0) {
+        ql_fail(failure, QL_BOARD_REFUSED,
+                "the microcontroller's internal flash is write-protected; nothing was changed");
+        ql_hint(failure, "`quadlane protect write off`, if a quadlane bootloader is on the board");
+        return -QL_BOARD_REFUSED;
+    }
     if (!told(&said, "quadlane read "))
         return fail_session(way, &said, "read the flash", failure);
     ql_install_line(&said, "quadlane unique ", way->unique, sizeof way->unique);

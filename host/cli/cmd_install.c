@@ -3,16 +3,20 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
 #include "host/cli/support.h"
+#include "host/clock.h"
 #include "host/digest.h"
+#include "host/discovery.h"
 #include "host/file.h"
 #include "host/install.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define APPEAR_WAIT_NS (8 * QL_NS_PER_S)
+#define ANSWER_LOOK_MS 100
 #define SAVES_MAX      100
 
 struct install {
@@ -27,6 +31,9 @@ struct install {
     uint8_t *before; // what the place held
     char save[PATH_MAX];
     bool saved;
+    struct ql_found present[QL_FOUND_MAX]; // boards on USB before
+    size_t present_count;
+    char appeared[QL_SERIAL_SIZE];
 };
 
 // --- Preparing ----------------------------------------------------------------------------------
@@ -197,6 +204,17 @@ static int choose_save(struct install *install)
     return -QL_FILE_EXISTS;
 }
 
+// A line from the terminal; Ctrl-C ends the waiting whenever it comes.
+static bool read_answer(char *answer, size_t size)
+{
+    struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (!cli_was_interrupted()) {
+        if (poll(&terminal, 1, ANSWER_LOOK_MS) > 0)
+            return fgets(answer, (int)size, stdin) != NULL;
+    }
+    return false;
+}
+
 static int ask(struct install *install)
 {
     struct cli *cli = install->cli;
@@ -210,9 +228,23 @@ static int ask(struct install *install)
     }
     fflush(stdout);
     fprintf(stderr, "install %s on it? [y/N] ", install->image_path);
-    if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
+    if (read_answer(answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y'))
         return 0;
     return ql_fail(&cli->failure, QL_INTERRUPTED, "declined; nothing was changed");
+}
+
+// Where a maker's bootloader may be, the second stage would leave it alone.
+static void tell_second_stage(const struct install *install)
+{
+    char path[2 * PATH_MAX];
+    const size_t length = strlen(install->image_path) - strlen(install->place->suffix);
+    if (install->cli->install.image != NULL || install->way.via == QL_VIA_MAKER)
+        return;
+    snprintf(path, sizeof path, "%.*s%s", (int)length, install->image_path,
+             ql_place_of(QL_VIA_MAKER)->suffix);
+    if (access(path, F_OK) == 0)
+        cli_say(install->cli, "note: this board also takes quadlane behind its maker's bootloader, "
+                              "which then stays: --via maker\n");
 }
 
 // Says what will be overwritten, asks, and saves it.
@@ -234,6 +266,8 @@ static int keep(struct install *install, enum content content)
     if (result == 0 && install->save[0] != '\0')
         cli_say(cli, "it will be overwritten, and is %s %s\n",
                 install->saved ? "kept already in" : "kept in", install->save);
+    if (content == CONTENT_OTHER)
+        tell_second_stage(install);
     if (result == 0)
         result = ask(install);
     if (result != 0 || install->save[0] == '\0')
@@ -282,15 +316,51 @@ static int compare(struct install *install)
     return 0;
 }
 
+static bool was_present(const struct install *install, const char *serial)
+{
+    for (size_t i = 0; i < install->present_count; i++) {
+        if (strcmp(install->present[i].serial, serial) == 0)
+            return true;
+    }
+    return false;
+}
+
+// A board on USB that was not there before.
+static int find_new(struct install *install)
+{
+    struct cli *cli = install->cli;
+    const struct ql_clock clock = ql_clock_system();
+    const uint64_t deadline_ns = ql_clock_now(&clock) + cli->wait_ns;
+    for (;;) {
+        struct ql_found found[QL_FOUND_MAX];
+        size_t count = 0;
+        ql_discover_usb(found, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (was_present(install, found[i].serial))
+                continue;
+            snprintf(install->appeared, sizeof install->appeared, "%s", found[i].serial);
+            cli->serial = install->appeared;
+            return 0;
+        }
+        if (ql_clock_now(&clock) >= deadline_ns || cli_was_interrupted())
+            return ql_fail(&cli->failure, QL_NO_BOARD, "no further board has appeared");
+        ql_clock_sleep(&clock, 50 * QL_NS_PER_MS);
+    }
+}
+
 static int meet(struct install *install)
 {
     struct cli *cli = install->cli;
-    // The probe knows which one it is; DFU's numbers are others.
-    cli->serial = install->way.unique[0] != '\0' ? install->way.unique : NULL;
+    int result = 0;
     if (!cli_has(cli, CLI_WAIT))
         cli->wait_ns = APPEAR_WAIT_NS;
     cli_say(cli, "waiting for it on USB\n");
-    const int result = cli_reach(cli);
+    // The probe knows which one it is; DFU's numbers are others.
+    cli->serial = install->way.unique[0] != '\0' ? install->way.unique : NULL;
+    if (cli->serial == NULL && cli->port == NULL)
+        result = find_new(install);
+    if (result == 0)
+        result = cli_reach(cli);
     progress_finish(&cli->progress);
     const bool absent = result == -QL_NO_BOARD || result == -QL_SEVERAL_BOARDS ||
                         result == -QL_PORT_PERMISSION || result == -QL_PORT_BUSY;
@@ -310,6 +380,7 @@ static int work(struct install *install)
     install->before = malloc(install->place->size);
     if (install->before == NULL)
         return ql_fail_memory(&cli->failure);
+    ql_discover_usb(install->present, &install->present_count);
     int result = ql_install_start(&install->way, &cli->failure);
     if (result == 0)
         result = ql_install_read(&install->way, install->before, &cli->failure);
@@ -326,7 +397,10 @@ static int work(struct install *install)
             cli_say(cli, "written and read back\n");
         tell_way_back(install);
     }
-    if (result == 0 && !cli_has(cli, CLI_FORCE))
+    if (result == 0 && install->way.via == QL_VIA_MAKER)
+        cli_say(cli, "take its power away and give it again: the maker's bootloader then starts "
+                     "it; `quadlane info`\n");
+    else if (result == 0 && !cli_has(cli, CLI_FORCE))
         result = meet(install);
     return result;
 }

@@ -16,7 +16,8 @@ EXPECTED = {"bin/quadlane": 0o755, "bin/quadlane-board": 0o755, "lib/udev/rules.
             "share/doc/quadlane/README.md": 0o644, "share/doc/quadlane/docs/troubleshooting.md": 0o644,
             "share/quadlane/debug/openocd/h750_w25q128.cfg": 0o644,
             "share/quadlane/firmware/h750_w25q128-flash.bin": 0o644}
-IMAGES = [path.relative_to(ROOT) for path in sorted((ROOT / "build/firmware").glob("*-flash.bin"))]
+IMAGES = [path.relative_to(ROOT) for pattern in ("*-flash.bin", "*-ram.exst")
+          for path in sorted((ROOT / "build/firmware").glob(pattern))]
 
 
 def make(goal, *settings):

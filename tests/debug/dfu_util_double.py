@@ -57,6 +57,7 @@ def main():
     path, offset = memory_at(int(target[0], 16))
     content = bytearray(path.read_bytes())
     if "-U" in options:
+        time.sleep(FAULTS.get("slow_read", 0))
         if FAULTS.get("read"):
             fail("Error during special command \"SET_ADDRESS\" get_status: LIBUSB_ERROR_PIPE")
         with open(options["-U"], "xb") as file:
@@ -68,6 +69,7 @@ def main():
         if end > len(content):
             fail("Last page at end is not writeable", 65)
         content[offset:end] = b"\xff" * (end - offset)
+        time.sleep(FAULTS.get("slow_write", 0))
         kept = data[:len(data) // 2] if FAULTS.get("write") else data
         content[offset:offset + len(kept)] = kept
         if "flip" in FAULTS:

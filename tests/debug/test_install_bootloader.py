@@ -9,11 +9,15 @@ SPDX-License-Identifier: MIT
 import json
 import os
 import pathlib
+import pty
 import random
+import select
+import signal
 import socket
 import struct
 import subprocess
 import tempfile
+import time
 
 from probes import BOOTLOADER, ROOT, ProbedBoard, check, check_equal  # noqa: E402
 from harness import TOOL, check_tool, json_of, run_tests  # noqa: E402
@@ -106,6 +110,18 @@ def test_protected():
         check_tool(by_probe(board, "--yes"), 50, ["read-out protection (RDP) is on, level 1", "nothing was changed"])
 
 
+def test_write_protected():
+    """OpenOCD: a board whose internal flash is write-protected is left alone"""
+    board = ProbedBoard(bootloader=None, program=None, usb=True)
+    start_image(board, OTHER)
+    with board:
+        # FLASH_WPSN_PRG1R with sector 0 protected (0), OPTSTART (RM0433).
+        board.openocd("dapdirect_swd", "mww 0x52002008 0x08192A3B", "mww 0x52002008 0x4C5D6E7F",
+                      "mww 0x5200203C 0xFE", "mww 0x52002018 2", "sleep 100")
+        check_tool(by_probe(board, "--yes"), 50, ["write-protected", "nothing was changed"])
+        check_bytes(internal_flash(board), OTHER, "the internal flash")
+
+
 def test_probe_troubles():
     """OpenOCD: not installed, its probe not there, another microcontroller's file, a full stop in the middle"""
     with tempfile.TemporaryDirectory(prefix="quadlane-test-") as name:
@@ -121,7 +137,7 @@ def test_probe_troubles():
         # Programs in openocd's place: what it says when a probe is there, and no chip or no permission.
         for words, code, says in (("Error: init mode failed (unable to connect to the target)", 92, "no microcontroller"),
                                   ("Error: libusb_open() failed with LIBUSB_ERROR_ACCESS", 43, "may not open"),
-                                  ("quadlane device 10006411\nquadlane option 0000aad0", 92, "another microcontroller"),
+                                  ("quadlane device 10006411\nquadlane option 0000aad0\nquadlane sectors 000000ff", 92, "another microcontroller"),
                                   ("Error: flash bank is on fire", 94, "flash bank is on fire")):
             write_program(folder / "openocd", f"printf '%s\\n' '{words}' >&2; exit 1")
             said = install(folder, *arguments, environment={"PATH": f"{name}:{os.environ['PATH']}"})
@@ -197,7 +213,10 @@ class Loader:
 
     def install(self, *arguments, board=NAME, limit_s=60):
         return install(self.folder, "--board", board, "--yes", "--wait", "0", *arguments, limit_s=limit_s,
-                       environment={"PATH": f"{self.folder}:{os.environ['PATH']}", "DFU_DOUBLE": str(self.folder)})
+                       environment=self.environment())
+
+    def environment(self):
+        return {"PATH": f"{self.folder}:{os.environ['PATH']}", "DFU_DOUBLE": str(self.folder)}
 
     def log(self):
         path = self.folder / "log.txt"
@@ -230,6 +249,49 @@ def test_dfu_save():
         (loader.folder / f"{NAME}-before.bin").write_text("an older one")
         check_tool(loader.install(), 0, f"{NAME}-before-2.bin")
         check_equal((loader.folder / f"{NAME}-before.bin").read_text(), "an older one", "the older one")
+
+
+def answer(loader, *keys):
+    """Runs install on a terminal of its own and types; returns its exit code and what it showed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(loader.folder)
+        os.environ.update(loader.environment(), QUADLANE_USB_DEVICES=str(loader.folder / "none"))
+        os.execv(TOOL, ["quadlane", "install", "--board", NAME, "--wait", "0"])
+    shown = b""
+    waiting = list(keys)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if not select.select([terminal], [], [], 1)[0]:
+            continue
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:
+            break
+        shown += part
+        if waiting and waiting[0][0] in shown:
+            os.write(terminal, waiting.pop(0)[1])
+    else:
+        os.kill(pid, signal.SIGKILL)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
+def test_question():
+    """dfu-util (a double): it asks on a terminal; no, nothing and Ctrl-C change nothing, also while it reads; while it writes, Ctrl-C waits"""
+    with Loader(content=OTHER) as loader:
+        for typed in (b"n\n", b"\n", b"yesterday\x03", b"\x04"):
+            code, shown = answer(loader, (b"[y/N]", typed))
+            check_equal((code, "will be overwritten" in shown), (130, True), f"{typed}: {shown}")
+        check_equal(list(loader.folder.glob("*-before*")), [], "saved without an answer")
+        loader.set_faults(slow_read=5)
+        code, shown = answer(loader, (b"by dfu-util", b"\x03"))
+        check_equal((code, "nothing on the board was changed" in shown), (130, True), f"Ctrl-C while it reads: {shown}")
+        check_bytes(loader.flash.read_bytes(), OTHER, "the internal flash")
+        loader.set_faults(slow_write=1)
+        code, shown = answer(loader, (b"[y/N]", b"y\n"), (b"keep cable and power", b"\x03"))
+        check("written and read back" in shown, f"{code}: {shown}")
+        check_bytes(loader.flash.read_bytes(), IMAGE.ljust(SIZE, b"\xff"), "the internal flash after Ctrl-C")
 
 
 def test_dfu_troubles():
@@ -281,17 +343,32 @@ def test_images():
 
 def test_maker():
     """through the maker's DFU (a double): the second stage goes to its own area only, and says so when there is none"""
+    name = "sp_racing_h7_extreme"
+    stage = ROOT / f"build/firmware/{name}-ram.exst"
+    old = random.Random(9).randbytes(0x1000000)
     with Loader(devices=[MAKER]) as loader:
-        check_tool(loader.install("--via", "maker"), 10, ["-ram.exst", "maker"])
+        check_tool(loader.install("--via", "maker"), 10, [f"{NAME}-ram.exst", "maker"])
+        check_tool(loader.install("--via", "dfu", board=name), 92, "no board in DFU mode")
         chip = loader.folder / "0x90000000.bin"
-        old = random.Random(9).randbytes(0x1000000)
         chip.write_bytes(old)
-        image = loader.folder / "stage.exst"
-        image.write_bytes(IMAGE.ljust(0x70000, b"\0"))
-        check_tool(loader.install("--via", "maker", "--image", image), 0, ["the maker's DFU", "0x90F90000", "read back"])
-        check_bytes(chip.read_bytes(), old[:0xF90000] + image.read_bytes(), "the chip")
-        check_bytes((loader.folder / f"{NAME}-before.bin").read_bytes(), old[0xF90000:], "what was saved")
-        check(loader.flash.read_bytes() == b"\xff" * SIZE, "the internal flash was touched")
+        damaged = bytearray(stage.read_bytes())
+        damaged[0x400] ^= 1
+        image = loader.folder / "damaged.exst"
+        image.write_bytes(damaged)
+        check_tool(loader.install("--image", image, "--via", "maker", board=name), 89)
+        check_bytes(chip.read_bytes(), old, "the chip")
+        said = loader.install(board=name)
+        check_tool(said, 0, ["the maker's DFU", "0x90F90000", "read back", f"kept in {name}-before.bin", "take its power away"])
+        check_bytes(chip.read_bytes(), old[:0xF90000] + stage.read_bytes(), "the chip")
+        check_bytes((loader.folder / f"{name}-before.bin").read_bytes(), old[0xF90000:], "what was saved")
+        check_bytes(loader.flash.read_bytes(), b"\xff" * SIZE, "the internal flash")
+        check(not any("leave" in line for line in loader.log()), "the maker's loader was told to jump somewhere")
+        check("--via maker --image" in said.stdout, f"the way back: {said.stdout}")
+        said = loader.install("--via", "maker", "--force", "--image", f"{name}-before.bin", board=name)
+        check_tool(said, 0, "read back")
+        check_bytes(chip.read_bytes(), old, "the chip after the way back")
+    with Loader(content=OTHER) as loader:
+        check_tool(loader.install(board=name), 0, ["behind its maker's bootloader", "--via maker"])
 
 
 if __name__ == "__main__":
