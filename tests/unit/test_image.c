@@ -441,7 +441,12 @@ static void test_vector_table(void **state)
 static void test_areas(void **state)
 {
     (void)state;
-    struct ql_area area = {0x90000000, 0x91000000, 0x90100000, 0x90F80000, 4096, true};
+    struct ql_area area = {.chip_start = 0x90000000,
+                           .chip_end = 0x91000000,
+                           .program_start = 0x90100000,
+                           .program_end = 0x90F80000,
+                           .sector_size = 4096,
+                           .known = true};
     assert_int_equal(ql_area_check_write(&area, "x", 0x90100000, 0xE80000, &failure), 0);
     assert_int_equal(ql_area_check_write(&area, "x", 0x90100000, 0xE80001, &failure),
                      -QL_TOO_LARGE);
