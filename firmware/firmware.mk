@@ -56,7 +56,7 @@ LIBSODIUM_C     := $(LIBSODIUM_FILES:%=$(LIBSODIUM_SRC)/src/libsodium/%.c)
 
 # mbedTLS: its small SHA-512 under libsodium's names.
 MBEDTLS_SRC   ?= $(BUILD)/third_party/mbedtls
-MBEDTLS_FILES := sha512 platform_util
+MBEDTLS_FILES := sha512
 MBEDTLS_FLAGS := -w -I$(MBEDTLS_SRC)/include -DMBEDTLS_CONFIG_FILE='"firmware/lock/sha512_config.h"' -I. \
                  -fmacro-prefix-map=$(abspath $(MBEDTLS_SRC))/=
 MBEDTLS_C     := $(MBEDTLS_FILES:%=$(MBEDTLS_SRC)/library/%.c)
@@ -94,10 +94,11 @@ firmware-issuer:
 $(FIRMWARE_ISSUER).o: $(FIRMWARE_ISSUER).c
 	$(ARM)gcc $(FIRMWARE_CFLAGS) -c $< -o $@
 
-FIRMWARE_LOCKED := $(FIRMWARE_ISSUER).o $(BUILD)/firmware/core/ed25519_sodium.o \
-                   $(BUILD)/firmware/lock/sha512_mbedtls.o \
-                   $(LIBSODIUM_FILES:%=$(BUILD)/firmware/libsodium/%.o) \
-                   $(MBEDTLS_FILES:%=$(BUILD)/firmware/mbedtls/%.o)
+FIRMWARE_ED25519 := $(BUILD)/firmware/core/ed25519_sodium.o \
+                    $(BUILD)/firmware/lock/sha512_mbedtls.o \
+                    $(LIBSODIUM_FILES:%=$(BUILD)/firmware/libsodium/%.o) \
+                    $(MBEDTLS_FILES:%=$(BUILD)/firmware/mbedtls/%.o)
+FIRMWARE_LOCKED  := $(FIRMWARE_ISSUER).o $(FIRMWARE_ED25519)
 ifneq ($(ISSUER),)
 $(foreach image,$(FIRMWARE_IMAGES),$(foreach board,$(call firmware_boards,$(image)),\
     $(eval $(call firmware_image,$(board),$(image),-locked,$(FIRMWARE_LOCKED)))))

@@ -5,8 +5,10 @@
 // is mbedTLS's here. Compiled without SHA-384, that fits to the byte.
 //
 // SPDX-License-Identifier: MIT
+#include <mbedtls/platform_util.h>
 #include <mbedtls/sha512.h>
 #include <sodium/crypto_hash_sha512.h>
+#include <sodium/utils.h>
 
 _Static_assert(sizeof(mbedtls_sha512_context) <= sizeof(crypto_hash_sha512_state),
                "mbedTLS's state does not fit into libsodium's");
@@ -33,4 +35,9 @@ int crypto_hash_sha512_update(crypto_hash_sha512_state *state, const unsigned ch
 int crypto_hash_sha512_final(crypto_hash_sha512_state *state, unsigned char *digest)
 {
     return mbedtls_sha512_finish_ret(context(state), digest);
+}
+
+void mbedtls_platform_zeroize(void *bytes, size_t length)
+{
+    sodium_memzero(bytes, length);
 }

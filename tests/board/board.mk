@@ -50,8 +50,7 @@ TEST_FILES += $(GUEST_FILES) $(CDC_PROGRAM).elf
 
 # The signature check of locked images as they are linked with it, in a program of its own.
 ED25519_GUEST         := $(BUILD)/firmware/tests/board/ed25519
-ED25519_GUEST_OBJECTS := $(ED25519_GUEST)/main.o $(BUILD)/firmware/core/ed25519_sodium.o \
-                         $(LIBSODIUM_FILES:%=$(BUILD)/firmware/libsodium/%.o)
+ED25519_GUEST_OBJECTS := $(ED25519_GUEST)/main.o $(FIRMWARE_ED25519)
 
 $(ED25519_GUEST).elf: $(ED25519_GUEST_OBJECTS) tests/board/guests/guest.ld
 	$(ARM)gcc $(FIRMWARE_LDFLAGS) $(filter %.o,$^) -Wl,--defsym=GUEST_ADDRESS=0x08000000 \

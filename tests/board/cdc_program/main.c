@@ -7,6 +7,7 @@
 #include "firmware/board.h"
 #include "firmware/chip/clock.h"
 #include "firmware/chip/interrupt.h"
+#include "firmware/chip/startup.h"
 #include "firmware/usb/cdc.h"
 #include "firmware/usb/device.h"
 #include "sdk/include/quadlane/bootloader.h"
@@ -26,6 +27,11 @@ static uint8_t configuration[9 + CDC_DESCRIPTORS_SIZE] = {
 static const char *const strings[] = {"somebody", "a program"};
 
 static uint32_t baud = 9600;
+
+// The bootloader hands over the world of a reset.
+void startup_settle(void)
+{
+}
 
 static bool on_request(const struct usb_request *request, uint8_t *data, size_t *length)
 {
