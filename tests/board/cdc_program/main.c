@@ -7,11 +7,17 @@
 #include "firmware/board.h"
 #include "firmware/chip/clock.h"
 #include "firmware/chip/interrupt.h"
+#include "firmware/chip/startup.h"
 #include "firmware/usb/cdc.h"
 #include "firmware/usb/device.h"
 #include "sdk/include/quadlane/bootloader.h"
 
 int main(void);
+
+// The bootloader that loaded it has left the world of a reset.
+void startup_settle(void)
+{
+}
 
 enum { SET_LINE_CODING = 0x20, SET_CONTROL_LINE_STATE = 0x22 };
 
