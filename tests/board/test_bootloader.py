@@ -323,6 +323,8 @@ def test_files_that_are_none():
         check_tool(board.tool("update-bootloader", put(board, refused["another board"]), "--yes"), FILE,
                    "made for the board h743_w25q64, and this one is h750_w25q128")
         check_tool(board.tool("update-bootloader", harness.BLINK, "--yes"), FILE)
+        second_stage = harness.ROOT / "build/firmware/sp_racing_h7_extreme-ram.bin"
+        check_tool(board.tool("update-bootloader", second_stage, "--yes"), FILE, "another address than 0x08000000")
         check_tool(board.tool("update-bootloader", put(board, b""), "--yes"), 13)
         check_tool(board.tool("update-bootloader", board.folder / "none", "--yes"), 10)
         check_equal(own_flash(board), (LEVEL_0, False, 0), "the flash")

@@ -14,6 +14,11 @@
 
 int main(void);
 
+// The bootloader that loaded it has left the world of a reset.
+void startup_settle(void)
+{
+}
+
 enum { SET_LINE_CODING = 0x20, SET_CONTROL_LINE_STATE = 0x22 };
 
 // clang-format off
