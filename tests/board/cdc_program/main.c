@@ -33,11 +33,6 @@ static const char *const strings[] = {"somebody", "a program"};
 
 static uint32_t baud = 9600;
 
-// The bootloader hands over the world of a reset.
-void startup_settle(void)
-{
-}
-
 static bool on_request(const struct usb_request *request, uint8_t *data, size_t *length)
 {
     if (!cdc_function.request(request, data, length)) {
