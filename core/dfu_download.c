@@ -63,7 +63,7 @@ uint32_t dfu_busy_ms(const struct dfu *dfu)
         all_ms += dfu->update->length / READ_BYTES_PER_MS;
     else if (dfu_is_downloading(dfu))
         all_ms = update_waiting_ms(dfu->update);
-    if (dfu->noted_count > 0 && dfu->work != DFU_WORK_WRITE)
+    if (dfu->work == DFU_WORK_MASS_ERASE || (dfu->noted_count > 0 && dfu->work != DFU_WORK_WRITE))
         all_ms = POLL_MAX_MS;
     return all_ms < POLL_MAX_MS ? all_ms : POLL_MAX_MS;
 }
