@@ -8,7 +8,6 @@ SPDX-License-Identifier: MIT
 import contextlib
 import hashlib
 import os
-import pathlib
 import pty
 import random
 import re
@@ -20,7 +19,7 @@ import zlib
 
 import client as protocol
 import harness
-from harness import BOOTLOADER, check, check_equal, check_tool, json_of, wait_for
+from harness import BOOTLOADER, check, check_equal, check_tool, json_of
 
 SERIAL = "003B002644415551454E414C"
 MARKER = 0x2C0

@@ -15,12 +15,12 @@ import pathlib
 import client
 import dfu
 import harness
-from harness import BLINK, PROGRAM_ADDRESS, check, check_equal, check_tool, run_tests
+from harness import BASE, BLINK, PROGRAM_ADDRESS, check, check_equal, check_tool, run_tests
 
-BASE, PAGE = 0x90000000, 65536
+PAGE = 65536
 SAID = "blink: running"
 SIZE = 300_001
-CONTENT = (BLINK.with_suffix(".bin").read_bytes() + random.Random(7).randbytes(SIZE))[:SIZE]
+CONTENT = harness.blink_with_data(SIZE, 7)
 USED = random.Random(8).randbytes(1 << 20)  # of the programs' area
 # DFU 1.1 table A.1.2
 ERR_VERIFY, ERR_ADDRESS, ERR_NOTDONE, ERR_FIRMWARE, ERR_VENDOR, ERR_STALLEDPKT = 7, 8, 9, 10, 11, 15
@@ -61,9 +61,7 @@ class World(contextlib.ExitStack):
         self.attach()
 
     def chip(self, size=SIZE, address=PROGRAM_ADDRESS):
-        with open(self.board.folder / "nor.bin", "rb") as file:
-            file.seek(address - BASE)
-            return file.read(size)
+        return self.board.chip_bytes(address, size)
 
     def serial(self):
         return client.Client(self.line)

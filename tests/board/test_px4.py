@@ -15,9 +15,7 @@ import px4
 from harness import BLINK, PROGRAM_ADDRESS, check, check_equal, run_tests
 from px4 import FAILED, INVALID, Refused
 
-BASE = 0x90000000
 SAID = "blink: running"
-BLINK_BYTES = BLINK.with_suffix(".bin").read_bytes()
 MIB = 1 << 20
 USED = random.Random(8).randbytes(MIB + 65536)  # of the programs' area
 UID = "112233445566778899AABBCC"
@@ -25,7 +23,7 @@ UID = "112233445566778899AABBCC"
 
 def content(size):
     """blink with data behind it."""
-    return (BLINK_BYTES + random.Random(size).randbytes(size))[:size]
+    return harness.blink_with_data(size, size)
 
 
 class World(contextlib.ExitStack):
@@ -51,9 +49,7 @@ class World(contextlib.ExitStack):
         return self
 
     def chip(self, size, address=PROGRAM_ADDRESS):
-        with open(self.board.folder / "nor.bin", "rb") as file:
-            file.seek(address - BASE)
-            return file.read(size)
+        return self.board.chip_bytes(address, size)
 
     def verdict(self):
         return struct.unpack_from("<H", self.serial.info()[0x0C])[0]
