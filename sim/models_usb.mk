@@ -28,10 +28,6 @@ USB_FUZZ_OBJECTS := $(addprefix $(BUILD)/fuzz/,$(SIM_USB_OBJECTS) $(SIM_CABLE_OB
                     $(SIM_MACHINE_OBJECTS) tests/model/fake_device.o tests/fuzz/fuzz_usb_peers.o)
 USB_FUZZ_SEEDS   := $(BUILD)/fuzz/found/fuzz_usb_peers/usbip
 
-$(USB_FUZZ_OBJECTS): $(BUILD)/fuzz/%.o: %.c
-	@mkdir -p $(@D)
-	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
-
 $(USB_FUZZ_SEEDS): tests/fuzz/usb_seeds
 	tests/fuzz/usb_seeds $(@D)
 

@@ -19,6 +19,7 @@ import zlib
 
 import client as protocol
 import harness
+import lockstep
 from harness import BOOTLOADER, check, check_equal, check_tool, json_of
 
 SERIAL = "003B002644415551454E414C"
@@ -76,15 +77,9 @@ def confirm(words, serial=SERIAL):
 @contextlib.contextmanager
 def talk(*arguments, **options):
     """A board on the lockstep cable, and a host."""
-    with board_of(*arguments, usb="lockstep", **options) as board:
-        line = protocol.Line(board.usb_path)
-        try:
-            line.wait_link()
-            peer = protocol.Client(line)
-            peer.hello()
-            yield board, peer
-        finally:
-            line.close()
+    with board_of(*arguments, usb="lockstep", **options) as board, lockstep.host_of(board) as peer:
+        peer.hello()
+        yield board, peer
 
 
 def type_into(board, arguments, answers, limit_s=60):

@@ -24,6 +24,7 @@ import time
 import client
 import dfu
 import harness
+import lockstep
 from harness import ROOT, check, check_equal, check_tool, json_of
 from talk import Requests
 
@@ -142,15 +143,8 @@ def test_board_id():
 def test_dfu():
     """a locked board's DFU interface neither changes nor tells a byte; with a key from the serial port it does both"""
     program = harness.BLINK.with_suffix(".bin").read_bytes()
-    with contextlib.ExitStack() as stack:
-        board = stack.enter_context(harness.Board("--load", f"{harness.BLINK}", bootloader=image("vendor"), uid=UIDS[0],
-                                                  usb="lockstep"))
-        board.control("button down")
-        line = client.Line(board.usb_path)
-        stack.callback(line.close)
-        line.wait_link()
-        board.control("button up")
-        host = dfu.on_line(line)
+    with lockstep.World("--load", harness.BLINK, bootloader=image("vendor"), uid=UIDS[0], used=False) as world:
+        board, host = world.board, dfu.on_line(world.line)
         before = (board.folder / "nor.bin").read_bytes()
         for refused in (lambda: host.erase(0x90100000), host.mass_erase,
                         lambda: (host.set_address(0x90100000), host.block(b"x" * 100)),
@@ -167,10 +161,10 @@ def test_dfu():
         check((board.folder / "nor.bin").read_bytes() == before, "the chip has changed")
         host.clear()
         key = key_bytes(grant(board.folder / "keys.json", board_id(UIDS[0])))
-        check_equal(client.Client(line).request(client.UNLOCK, struct.pack("<I", 1) + key)[0], 0, "UNLOCK")
+        check_equal(world.serial.request(client.UNLOCK, struct.pack("<I", 1) + key)[0], 0, "UNLOCK")
         check_equal(host.upload(0x90100000, 64), program[:64], "upload with a key")
         host.download(0x90100000, program, dfu.layout_pages(host.string(4)))
-        line.wait_link(False, 2000)
+        world.line.wait_link(False, 2000)
 
 
 def test_locked_without_a_key():

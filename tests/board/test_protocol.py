@@ -10,10 +10,11 @@ import random
 import struct
 
 import client as protocol
+import lockstep
 from client import (ABORT, ALIGNMENT, BAD_ENTRY, BAD_REQUEST, BAD_STACK, BASE, BLANK, BOOT, BUSY, CLOSED,
                     COMPLETE, END, ERASE, FAILED, HASH, HELLO, INCOMPLETE, NO_UPDATE, NONE, OK, OPEN,
                     OUT_OF_RANGE, PROGRAM, READ, RESERVED, RESET, SECTORS, SIZE, UNKNOWN_COMMAND, VERIFY,
-                    VERSION, WRITE, Client, Line)
+                    VERSION, WRITE)
 from harness import ROOT, Board, check, check_equal, run_tests
 
 VECTORS = protocol.read_vectors(ROOT / "tests/vectors/frames.txt")
@@ -36,13 +37,8 @@ def talk(*arguments, content=(), **options):
         path = board.folder / f"content{number}"
         path.write_bytes(data)
         board.command += ["--load", f"{path}@{address:#x}"]
-    with board:
-        line = Line(board.usb_path)
-        try:
-            line.wait_link()
-            yield board, Client(line)
-        finally:
-            line.close()
+    with board, lockstep.host_of(board) as peer:
+        yield board, peer
 
 
 def blank(data):
