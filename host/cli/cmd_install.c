@@ -9,14 +9,12 @@
 #include "host/file.h"
 #include "host/install.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define APPEAR_WAIT_NS (8 * QL_NS_PER_S)
-#define ANSWER_LOOK_MS 100
 #define SAVES_MAX      100
 
 struct install {
@@ -204,33 +202,17 @@ static int choose_save(struct install *install)
     return -QL_FILE_EXISTS;
 }
 
-// A line from the terminal; Ctrl-C ends the waiting whenever it comes.
-static bool read_answer(char *answer, size_t size)
-{
-    struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
-    while (!cli_was_interrupted()) {
-        if (poll(&terminal, 1, ANSWER_LOOK_MS) > 0)
-            return fgets(answer, (int)size, stdin) != NULL;
-    }
-    return false;
-}
-
 static int ask(struct install *install)
 {
     struct cli *cli = install->cli;
-    char answer[16] = "";
     if (cli_has(cli, CLI_YES))
         return 0;
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    if (!cli_can_ask()) {
         ql_fail(&cli->failure, QL_USAGE, "there is nobody to ask; nothing was changed");
         ql_hint(&cli->failure, "--yes installs without asking");
         return -QL_USAGE;
     }
-    fflush(stdout);
-    fprintf(stderr, "install %s on it? [y/N] ", install->image_path);
-    if (read_answer(answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y'))
-        return 0;
-    return ql_fail(&cli->failure, QL_INTERRUPTED, "declined; nothing was changed");
+    return cli_ask(cli, NULL, "install %s on it? [y/N] ", install->image_path);
 }
 
 // Where a maker's bootloader may be, the second stage would leave it alone.
