@@ -36,21 +36,6 @@ struct install {
 
 // --- Preparing ----------------------------------------------------------------------------------
 
-static int check_adapter(const struct install *install)
-{
-    char path[2 * PATH_MAX];
-    const char *adapter = install->cli->adapter;
-    if (adapter == NULL)
-        return 0;
-    snprintf(path, sizeof path, "%s/openocd/adapter/%.60s.cfg", install->support, adapter);
-    if (strchr(adapter, '/') == NULL && strlen(adapter) < sizeof install->way.adapter &&
-        access(path, R_OK) == 0)
-        return 0;
-    return ql_fail(&install->cli->failure, QL_USAGE,
-                   "there is no adapter \"%.60s\": choose stlink, jlink, cmsis-dap or virtual",
-                   adapter);
-}
-
 static int parse_via(struct install *install, enum ql_via *via)
 {
     struct cli *cli = install->cli;
@@ -73,7 +58,7 @@ static int parse_via(struct install *install, enum ql_via *via)
 // The image that belongs to the tool: beside it in a build, in the share folder when installed.
 static void find_image(struct install *install)
 {
-    const char *const formats[] = {"%s/firmware/%s%s", "%s/../share/quadlane/firmware/%s%s"};
+    static const char *const places[] = {"../share/quadlane/firmware", "firmware"};
     char folder[PATH_MAX];
     if (install->cli->install.image != NULL) {
         snprintf(install->image_path, sizeof install->image_path, "%s",
@@ -82,9 +67,9 @@ static void find_image(struct install *install)
     }
     snprintf(folder, sizeof folder, "%s", install->tool);
     *strrchr(folder, '/') = '\0';
-    for (size_t i = 2; i > 0; i--) {
-        snprintf(install->image_path, sizeof install->image_path, i == 2 ? formats[1] : formats[0],
-                 folder, install->board, install->place->suffix);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(install->image_path, sizeof install->image_path, "%s/%s/%s%s", folder, places[i],
+                 install->board, install->place->suffix);
         if (access(install->image_path, F_OK) == 0)
             return;
     }
@@ -142,7 +127,7 @@ static int prepare(struct install *install)
     if (result == 0)
         result = parse_via(install, &via);
     if (result == 0)
-        result = check_adapter(install);
+        result = cli_check_adapter(install->support, cli->adapter, &cli->failure);
     install->place = ql_place_of(via);
     if (result == 0)
         result = load_image(install);
