@@ -48,27 +48,22 @@ static const struct nor_command commands[] = {
     {0x32, "quad page program", SPI, NOR_PROGRAM, 0, 3, 1, 0, 0, IN, 4, 0, WEL | QE},
     {0x38, "quad page program", SPI, NOR_PROGRAM, 0, 3, 1, 0, 0, IN, 4, 0, WEL | QE},
     {0x90, "maker and device id", SPI, NOR_READ_MAKER_DEVICE, 0, 3, 1, 0, 0, OUT, 1, 0, 0},
-    {0x35, "enter QPI", SPI, NOR_ENTER_QPI, 0, 0, 0, 0, 0, NONE, 0, QE},
     {0xFF, "mode reset", SPI, NOR_NOTHING, 0, 0, 0, 0, 0, NONE, 0, 0},
 };
 static const struct nor_command qpi_commands[] = {
     NOR_ROWS_QPI_COMMON,
+    NOR_ROWS_QPI_BY_35H(QE),
     NOR_ROWS_QPI_SUSPEND(0x75, 0x7A),
     NOR_ROWS_QPI_SUSPEND(0xB0, 0x30),
     {0xEB, "fast read quad I/O", QPI, NOR_READ_ARRAY,
      0, 3, 4, 1, 4, OUT, 4, 104, NOR_CONTINUOUS | NOR_DUMMY_FIELD},
-    {0xAF, "JEDEC id", QPI, NOR_READ_JEDEC, 0, 0, 0, 0, 0, OUT, 4, 0, 0},
-    {0xAB, "release from power-down", QPI, NOR_RELEASE, 0, 0, 0, 0, 6, OUT, 4, 0, NOR_BARE_TOO},
-    {0xF5, "exit QPI", QPI, NOR_EXIT_QPI, 0, 0, 0, 0, 0, NONE, 0, 0},
 };
 // clang-format on
 
-#define TIMES(page_us, sector_ms, half_ms, block_ms, chip_ms, status_ms)                           \
+#define TIMES(...)                                                                                 \
     {                                                                                              \
-        .page_program_ns = (page_us)*US, .erase_4k_ns = (sector_ms)*MS,                            \
-        .erase_32k_ns = (half_ms)*MS, .erase_64k_ns = (block_ms)*MS,                               \
-        .erase_chip_ns = (chip_ms)*MS, .status_write_ns = (status_ms)*MS, .suspend_ns = 100 * US,  \
-        .reset_ns = 100 * US, .power_down_ns = 3 * US, .release_ns = 5 * US,                       \
+        NOR_TIMES(__VA_ARGS__), .suspend_ns = 100 * US, .reset_ns = 100 * US,                      \
+                                .power_down_ns = 3 * US, .release_ns = 5 * US,                     \
     }
 
 // SR: SRWD QE BP3..0 WEL WIP. Read register: ODS2..0, dummy clocks in bits 4 and 3.

@@ -196,6 +196,16 @@ extern const struct nor_model nor_gd25q128e;
 extern const struct nor_model nor_mx25l12833f;
 extern const struct nor_model nor_py25q64ha;
 
+// The protected sizes of chips with three protect bits and a bit for small units; `small_six`:
+// those of value 6 in small units.
+#define NOR_PROTECT_THREE_BITS(size, small_six)                                                    \
+    {                                                                                              \
+        {0, (size) / 64, (size) / 32, (size) / 16, (size) / 8, (size) / 4, (size) / 2, size},      \
+        {                                                                                          \
+            0, 0x1000, 0x2000, 0x4000, 0x8000, 0x8000, small_six, size                             \
+        }                                                                                          \
+    }
+
 // 64 KB for 1, doubled by each further value: the protected sizes of chips with four protect bits.
 #define NOR_PROTECT_FOUR_BITS(size)                                                                \
     {                                                                                              \

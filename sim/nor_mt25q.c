@@ -38,6 +38,7 @@ static const struct nor_bytes sfdp[] = {
 static const struct nor_command commands[] = {
     NOR_ROWS_COMMON(NOR_DUMMY_FIELD),
     NOR_ROWS_SUSPEND(0x75, 0x7A),
+    NOR_ROWS_FOUR_BYTE(WEL, NOR_DUMMY_FIELD),
     {0x70, "read flag status", SPI, NOR_READ_FLAGS, 0, 0, 0, 0, 0, OUT, 1, 0, BUSY_TOO},
     {0x50, "clear flag status", SPI, NOR_CLEAR_FLAGS, 0, 0, 0, 0, 0, NONE, 0, 0},
     {0x85, "read VCR", SPI, NOR_READ_STATUS, 2, 0, 0, 0, 0, OUT, 1, 0, 0},
@@ -47,45 +48,26 @@ static const struct nor_command commands[] = {
     {0xEB, "quad I/O fast read", SPI, NOR_READ_ARRAY, 0, MODE, 4, 1, 9, OUT, 4, 0, XIP},
     {0x32, "quad input program", SPI, NOR_PROGRAM, 0, MODE, 1, 0, 0, IN, 4, 0, WEL},
     {0x38, "extended quad program", SPI, NOR_PROGRAM, 0, MODE, 4, 0, 0, IN, 4, 0, WEL},
-    {0xB7, "enter 4-byte address mode", SPI, NOR_ENTER_4BYTE, 0, 0, 0, 0, 0, NONE, 0, WEL},
-    {0xE9, "exit 4-byte address mode", SPI, NOR_EXIT_4BYTE, 0, 0, 0, 0, 0, NONE, 0, WEL},
-    {0xC8, "read extended address", SPI, NOR_READ_EXTENDED, 0, 0, 0, 0, 0, OUT, 1, 0, 0},
-    {0xC5, "write extended address", SPI, NOR_WRITE_EXTENDED, 0, 0, 0, 0, 0, IN, 1, 0, WEL},
-    {0x13, "read, 4-byte", SPI, NOR_READ_ARRAY, 0, 4, 1, 0, 0, OUT, 1, 50, 0},
-    {0x0C, "fast read, 4-byte", SPI, NOR_READ_ARRAY, 0, 4, 1, 0, 8, OUT, 1, 0, NOR_DUMMY_FIELD},
-    {0x3C, "dual output fast read, 4-byte", SPI, NOR_READ_ARRAY,
-     0, 4, 1, 0, 8, OUT, 2, 0, NOR_DUMMY_FIELD},
-    {0x6C, "quad output fast read, 4-byte", SPI, NOR_READ_ARRAY,
-     0, 4, 1, 0, 8, OUT, 4, 0, NOR_DUMMY_FIELD},
     {0xBC, "dual I/O fast read, 4-byte", SPI, NOR_READ_ARRAY, 0, 4, 2, 1, 7, OUT, 2, 0, XIP},
     {0xEC, "quad I/O fast read, 4-byte", SPI, NOR_READ_ARRAY, 0, 4, 4, 1, 9, OUT, 4, 0, XIP},
-    {0x12, "page program, 4-byte", SPI, NOR_PROGRAM, 0, 4, 1, 0, 0, IN, 1, 0, WEL},
-    {0x34, "quad input program, 4-byte", SPI, NOR_PROGRAM, 0, 4, 1, 0, 0, IN, 4, 0, WEL},
     {0x3E, "extended quad program, 4-byte", SPI, NOR_PROGRAM, 0, 4, 4, 0, 0, IN, 4, 0, WEL},
-    {0x21, "erase 4 KB, 4-byte", SPI, NOR_ERASE, 12, 4, 1, 0, 0, NONE, 0, WEL},
     {0x5C, "erase 32 KB, 4-byte", SPI, NOR_ERASE, 15, 4, 1, 0, 0, NONE, 0, WEL},
-    {0xDC, "erase 64 KB, 4-byte", SPI, NOR_ERASE, 16, 4, 1, 0, 0, NONE, 0, WEL},
-    {0x35, "enter quad protocol", SPI, NOR_ENTER_QPI, 0, 0, 0, 0, 0, NONE, 0, 0},
 };
 static const struct nor_command quad_commands[] = {
     NOR_ROWS_QPI_COMMON,
+    NOR_ROWS_QPI_BY_35H(0),
     NOR_ROWS_QPI_SUSPEND(0x75, 0x7A),
     {0x70, "read flag status", QPI, NOR_READ_FLAGS, 0, 0, 0, 0, 0, OUT, 4, 0, BUSY_TOO},
     {0x50, "clear flag status", QPI, NOR_CLEAR_FLAGS, 0, 0, 0, 0, 0, NONE, 0, 0},
     {0xEB, "quad I/O fast read", QPI, NOR_READ_ARRAY, 0, MODE, 4, 1, 9, OUT, 4, 0, XIP},
     {0xEC, "quad I/O fast read, 4-byte", QPI, NOR_READ_ARRAY, 0, 4, 4, 1, 9, OUT, 4, 0, XIP},
-    {0xAF, "JEDEC id", QPI, NOR_READ_JEDEC, 0, 0, 0, 0, 0, OUT, 4, 0, 0},
-    {0xAB, "release from power-down", QPI, NOR_RELEASE, 0, 0, 0, 0, 6, OUT, 4, 0, NOR_BARE_TOO},
-    {0xF5, "exit quad protocol", QPI, NOR_EXIT_QPI, 0, 0, 0, 0, 0, NONE, 0, 0},
 };
 // clang-format on
 
-#define TIMES(page_us, sector_ms, half_ms, block_ms, chip_ms, status_ms)                           \
+#define TIMES(...)                                                                                 \
     {                                                                                              \
-        .page_program_ns = (page_us)*US, .erase_4k_ns = (sector_ms)*MS,                            \
-        .erase_32k_ns = (half_ms)*MS, .erase_64k_ns = (block_ms)*MS,                               \
-        .erase_chip_ns = (chip_ms)*MS, .status_write_ns = (status_ms)*MS, .suspend_ns = 30 * US,   \
-        .reset_ns = 40 * US, .power_down_ns = 3 * US, .release_ns = 30 * US,                       \
+        NOR_TIMES(__VA_ARGS__), .suspend_ns = 30 * US, .reset_ns = 40 * US,                        \
+                                .power_down_ns = 3 * US, .release_ns = 30 * US,                    \
     }
 
 // SR: SRWD BP3 TB BP2..0 WEL WIP. VCR: dummy clocks in bits 7..4 (0 and 15: each command's own), no

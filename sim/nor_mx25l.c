@@ -46,26 +46,21 @@ static const struct nor_command commands[] = {
      0, 3, 4, 1, 4, OUT, 4, 84, QE | NOR_CONTINUOUS | NOR_DUMMY_FIELD},
     {0x38, "quad page program", SPI, NOR_PROGRAM, 0, 3, 4, 0, 0, IN, 4, 0, WEL | QE},
     {0x90, "maker and device id", SPI, NOR_READ_MAKER_DEVICE, 0, 3, 1, 0, 0, OUT, 1, 0, 0},
-    {0x35, "enter QPI", SPI, NOR_ENTER_QPI, 0, 0, 0, 0, 0, NONE, 0, QE},
     {0xFF, "leave enhance mode", SPI, NOR_NOTHING, 0, 0, 0, 0, 0, NONE, 0, 0},
 };
 static const struct nor_command qpi_commands[] = {
     NOR_ROWS_QPI_COMMON,
+    NOR_ROWS_QPI_BY_35H(QE),
     NOR_ROWS_QPI_SUSPEND(0xB0, 0x30),
     {0xEB, "quad I/O read", QPI, NOR_READ_ARRAY,
      0, 3, 4, 1, 4, OUT, 4, 84, NOR_CONTINUOUS | NOR_DUMMY_FIELD},
-    {0xAF, "JEDEC id", QPI, NOR_READ_JEDEC, 0, 0, 0, 0, 0, OUT, 4, 0, 0},
-    {0xAB, "release from power-down", QPI, NOR_RELEASE, 0, 0, 0, 0, 6, OUT, 4, 0, NOR_BARE_TOO},
-    {0xF5, "exit QPI", QPI, NOR_EXIT_QPI, 0, 0, 0, 0, 0, NONE, 0, 0},
 };
 // clang-format on
 
-#define TIMES(page_us, sector_ms, half_ms, block_ms, chip_ms)                                      \
+#define TIMES(...)                                                                                 \
     {                                                                                              \
-        .page_program_ns = (page_us)*US, .erase_4k_ns = (sector_ms)*MS,                            \
-        .erase_32k_ns = (half_ms)*MS, .erase_64k_ns = (block_ms)*MS,                               \
-        .erase_chip_ns = (chip_ms)*MS, .status_write_ns = 40 * MS, .suspend_ns = 25 * US,          \
-        .reset_ns = 40 * US, .power_down_ns = 10 * US, .release_ns = 30 * US,                      \
+        NOR_TIMES(__VA_ARGS__), .suspend_ns = 25 * US, .reset_ns = 40 * US,                        \
+                                .power_down_ns = 10 * US, .release_ns = 30 * US,                   \
     }
 
 // SR: SRWD QE BP3..0 WEL WIP. CR: DC1 DC0 - - TB ODS2..0.
@@ -77,8 +72,8 @@ const struct nor_model nor_mx25l12833f = {
     .page_size = 256,
     NOR_SFDP(sfdp),
     .sfdp_size = 512,
-    .typical = TIMES(384, 25, 144, 256, 50000),
-    .maximum = TIMES(1500, 200, 1000, 2000, 150000),
+    .typical = TIMES(384, 25, 144, 256, 50000, 40),
+    .maximum = TIMES(1500, 200, 1000, 2000, 150000, 40),
     .power_up_write_ns = 5 * MS,
     .select_high_read_ns = 15,
     .select_high_write_ns = 50,

@@ -49,17 +49,8 @@ static const struct nor_bytes sfdp_256[] = SFDP_PIECES(parameters_256);
 static const struct nor_command spi_commands[] = {
     NOR_ROWS_COMMON(0),
     NOR_ROWS_SUSPEND(0x75, 0x7A),
-    {0x50, "volatile SR write enable", SPI, NOR_VOLATILE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
-    {0x35, "read SR2", SPI, NOR_READ_STATUS, 1, 0, 0, 0, 0, OUT, 1, 0, BUSY_TOO},
-    {0x15, "read SR3", SPI, NOR_READ_STATUS, 2, 0, 0, 0, 0, OUT, 1, 0, BUSY_TOO},
-    {0x31, "write SR2", SPI, NOR_WRITE_STATUS, 1, 0, 0, 0, 0, IN, 1, 0, WEL},
-    {0x11, "write SR3", SPI, NOR_WRITE_STATUS, 2, 0, 0, 0, 0, IN, 1, 0, WEL},
-    {0xBB, "fast read dual I/O", SPI, NOR_READ_ARRAY, 0, MODE, 2, 1, 0, OUT, 2, 0, NOR_CONTINUOUS},
-    {0xEB, "fast read quad I/O", SPI, NOR_READ_ARRAY,
-     0, MODE, 4, 1, 4, OUT, 4, 0, QE | NOR_CONTINUOUS | NOR_SPI_WRAP},
-    {0x77, "set burst with wrap", SPI, NOR_SET_WRAP, 0, MODE, 4, 1, 0, NONE, 0, QE},
-    {0x32, "quad page program", SPI, NOR_PROGRAM, 0, MODE, 1, 0, 0, IN, 4, 0, WEL | QE},
-    {0x90, "maker and device id", SPI, NOR_READ_MAKER_DEVICE, 0, 3, 1, 0, 0, OUT, 1, 0, 0},
+    NOR_ROWS_AS_WINBOND(0),
+    NOR_ROWS_STATUS(3, 0x15, 0x11, SPI, 1),
     {0x92, "maker and device id dual I/O", SPI, NOR_READ_MAKER_DEVICE, 0, 3, 2, 1, 0, OUT, 2, 0, 0},
     {0x94, "maker and device id quad I/O", SPI, NOR_READ_MAKER_DEVICE,
      0, 3, 4, 1, 4, OUT, 4, 0, QE},
@@ -72,29 +63,17 @@ static const struct nor_command spi_commands[] = {
     {0x3D, "read block lock", SPI, NOR_READ_LOCK, 0, MODE, 1, 0, 0, OUT, 1, 0, 0},
     {0x7E, "global lock", SPI, NOR_LOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, WEL},
     {0x98, "global unlock", SPI, NOR_UNLOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, WEL},
-    {0xFF, "mode reset", SPI, NOR_NOTHING, 0, 0, 0, 0, 0, NONE, 0, 0},
 };
 // clang-format on
 
 // What the W25Q256JV adds: address modes, and commands with 4 address bytes in either mode.
 // clang-format off
 static const struct nor_command four_byte_commands[] = {
-    {0xB7, "enter 4-byte address mode", SPI, NOR_ENTER_4BYTE, 0, 0, 0, 0, 0, NONE, 0, 0},
-    {0xE9, "exit 4-byte address mode", SPI, NOR_EXIT_4BYTE, 0, 0, 0, 0, 0, NONE, 0, 0},
-    {0xC8, "read extended address", SPI, NOR_READ_EXTENDED, 0, 0, 0, 0, 0, OUT, 1, 0, 0},
-    {0xC5, "write extended address", SPI, NOR_WRITE_EXTENDED, 0, 0, 0, 0, 0, IN, 1, 0, WEL},
-    {0x13, "read, 4-byte", SPI, NOR_READ_ARRAY, 0, 4, 1, 0, 0, OUT, 1, 50, 0},
-    {0x0C, "fast read, 4-byte", SPI, NOR_READ_ARRAY, 0, 4, 1, 0, 8, OUT, 1, 0, 0},
-    {0x3C, "fast read dual output, 4-byte", SPI, NOR_READ_ARRAY, 0, 4, 1, 0, 8, OUT, 2, 0, 0},
-    {0x6C, "fast read quad output, 4-byte", SPI, NOR_READ_ARRAY, 0, 4, 1, 0, 8, OUT, 4, 0, QE},
+    NOR_ROWS_FOUR_BYTE(0, 0),
     {0xBC, "fast read dual I/O, 4-byte", SPI, NOR_READ_ARRAY,
      0, 4, 2, 1, 0, OUT, 2, 0, NOR_CONTINUOUS},
     {0xEC, "fast read quad I/O, 4-byte", SPI, NOR_READ_ARRAY,
      0, 4, 4, 1, 4, OUT, 4, 0, QE | NOR_CONTINUOUS | NOR_SPI_WRAP},
-    {0x12, "page program, 4-byte", SPI, NOR_PROGRAM, 0, 4, 1, 0, 0, IN, 1, 0, WEL},
-    {0x34, "quad page program, 4-byte", SPI, NOR_PROGRAM, 0, 4, 1, 0, 0, IN, 4, 0, WEL | QE},
-    {0x21, "erase 4 KB, 4-byte", SPI, NOR_ERASE, 12, 4, 1, 0, 0, NONE, 0, WEL},
-    {0xDC, "erase 64 KB, 4-byte", SPI, NOR_ERASE, 16, 4, 1, 0, 0, NONE, 0, WEL},
 };
 // clang-format on
 
@@ -102,20 +81,15 @@ static const struct nor_command four_byte_commands[] = {
 // dummy clocks, whose number C0h sets.
 // clang-format off
 static const struct nor_command qpi_commands[] = {
-    {0x38, "enter QPI", SPI, NOR_ENTER_QPI, 0, 0, 0, 0, 0, NONE, 0, QE},
+    NOR_ROWS_QPI_COMMON,
+    NOR_ROWS_QPI_SUSPEND(0x75, 0x7A),
+    NOR_ROWS_QPI_BY_38H,
+    NOR_ROWS_STATUS(2, 0x35, 0x31, QPI, 4),
+    NOR_ROWS_STATUS(3, 0x15, 0x11, QPI, 4),
     {0x0D, "DTR fast read", SPI, NOR_DOUBLE_RATE, 0, 3, 1, 0, 6, OUT, 1, 66, 0},
     {0xBD, "DTR fast read dual I/O", SPI, NOR_DOUBLE_RATE, 0, 3, 2, 1, 4, OUT, 2, 66, 0},
     {0xED, "DTR fast read quad I/O", SPI, NOR_DOUBLE_RATE, 0, 3, 4, 1, 7, OUT, 4, 66, QE},
-    {0x06, "write enable", QPI, NOR_WRITE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
-    {0x04, "write disable", QPI, NOR_WRITE_DISABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
     {0x50, "volatile SR write enable", QPI, NOR_VOLATILE_ENABLE, 0, 0, 0, 0, 0, NONE, 0, 0},
-    {0x05, "read SR1", QPI, NOR_READ_STATUS, 0, 0, 0, 0, 0, OUT, 4, 0, BUSY_TOO},
-    {0x35, "read SR2", QPI, NOR_READ_STATUS, 1, 0, 0, 0, 0, OUT, 4, 0, BUSY_TOO},
-    {0x15, "read SR3", QPI, NOR_READ_STATUS, 2, 0, 0, 0, 0, OUT, 4, 0, BUSY_TOO},
-    {0x01, "write SR1", QPI, NOR_WRITE_STATUS, 0, 0, 0, 0, 0, IN, 4, 0, WEL},
-    {0x31, "write SR2", QPI, NOR_WRITE_STATUS, 1, 0, 0, 0, 0, IN, 4, 0, WEL},
-    {0x11, "write SR3", QPI, NOR_WRITE_STATUS, 2, 0, 0, 0, 0, IN, 4, 0, WEL},
-    {0x0B, "fast read", QPI, NOR_READ_ARRAY, 0, 3, 4, 0, 0, OUT, 4, 0, NOR_DUMMY_SET},
     {0x0C, "burst read with wrap", QPI, NOR_READ_ARRAY,
      0, 3, 4, 0, 0, OUT, 4, 0, NOR_DUMMY_SET | NOR_BURST_WRAP},
     {0xEB, "fast read quad I/O", QPI, NOR_READ_ARRAY,
@@ -124,51 +98,24 @@ static const struct nor_command qpi_commands[] = {
     {0x0D, "DTR fast read", QPI, NOR_DOUBLE_RATE, 0, 3, 4, 0, 8, OUT, 4, 66, 0},
     {0xED, "DTR fast read quad I/O", QPI, NOR_DOUBLE_RATE, 0, 3, 4, 1, 7, OUT, 4, 66, 0},
     {0xC0, "set read parameters", QPI, NOR_SET_READ_PARAMETERS, 0, 0, 0, 0, 0, IN, 4, 0, 0},
-    {0x02, "page program", QPI, NOR_PROGRAM, 0, 3, 4, 0, 0, IN, 4, 0, WEL},
-    {0x20, "erase 4 KB", QPI, NOR_ERASE, 12, 3, 4, 0, 0, NONE, 0, WEL},
-    {0x52, "erase 32 KB", QPI, NOR_ERASE, 15, 3, 4, 0, 0, NONE, 0, WEL},
-    {0xD8, "erase 64 KB", QPI, NOR_ERASE, 16, 3, 4, 0, 0, NONE, 0, WEL},
-    {0xC7, "chip erase", QPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, WEL},
-    {0x60, "chip erase", QPI, NOR_ERASE_CHIP, 0, 0, 0, 0, 0, NONE, 0, WEL},
-    {0x75, "suspend", QPI, NOR_SUSPEND, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
-    {0x7A, "resume", QPI, NOR_RESUME, 0, 0, 0, 0, 0, NONE, 0, 0},
     {0xB9, "power-down", QPI, NOR_POWER_DOWN, 0, 0, 0, 0, 0, NONE, 0, 0},
-    {0xAB, "release from power-down", QPI, NOR_RELEASE, 0, 0, 0, 0, 6, OUT, 4, 0, NOR_BARE_TOO},
     {0x90, "maker and device id", QPI, NOR_READ_MAKER_DEVICE, 0, 3, 4, 0, 0, OUT, 4, 0, 0},
-    {0x9F, "JEDEC id", QPI, NOR_READ_JEDEC, 0, 0, 0, 0, 0, OUT, 4, 0, 0},
     {0x36, "block lock", QPI, NOR_LOCK, 0, 3, 4, 0, 0, NONE, 0, WEL},
     {0x39, "block unlock", QPI, NOR_UNLOCK, 0, 3, 4, 0, 0, NONE, 0, WEL},
     {0x3D, "read block lock", QPI, NOR_READ_LOCK, 0, 3, 4, 0, 0, OUT, 4, 0, 0},
     {0x7E, "global lock", QPI, NOR_LOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, WEL},
     {0x98, "global unlock", QPI, NOR_UNLOCK_ALL, 0, 0, 0, 0, 0, NONE, 0, WEL},
-    {0x66, "reset enable", QPI, NOR_RESET_ENABLE, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
-    {0x99, "reset", QPI, NOR_RESET, 0, 0, 0, 0, 0, NONE, 0, BUSY_TOO},
-    {0xFF, "exit QPI", QPI, NOR_EXIT_QPI, 0, 0, 0, 0, 0, NONE, 0, 0},
 };
 // clang-format on
 
-#define TIMES(page_us, sector_ms, half_ms, block_ms, chip_ms, status_ms)                           \
+#define TIMES(...)                                                                                 \
     {                                                                                              \
-        .page_program_ns = (page_us)*US, .erase_4k_ns = (sector_ms)*MS,                            \
-        .erase_32k_ns = (half_ms)*MS, .erase_64k_ns = (block_ms)*MS,                               \
-        .erase_chip_ns = (chip_ms)*MS, .status_write_ns = (status_ms)*MS, .suspend_ns = 20 * US,   \
-        .reset_ns = 30 * US, .power_down_ns = 3 * US, .release_ns = 3 * US,                        \
+        NOR_TIMES(__VA_ARGS__), .suspend_ns = 20 * US, .reset_ns = 30 * US,                        \
+                                .power_down_ns = 3 * US, .release_ns = 3 * US,                     \
     }
 
 // SEC = 1 with BP = 6 is in no table; all of the chip is the safe reading of it.
-#define KB(n) ((uint32_t)(n)*1024u)
-#define PROTECTED_SIZES(whole)                                                                     \
-    {                                                                                              \
-        {0,                                                                                        \
-         KB(whole) / 64,                                                                           \
-         KB(whole) / 32,                                                                           \
-         KB(whole) / 16,                                                                           \
-         KB(whole) / 8,                                                                            \
-         KB(whole) / 4,                                                                            \
-         KB(whole) / 2,                                                                            \
-         KB(whole)},                                                                               \
-            {0, KB(4), KB(8), KB(16), KB(32), KB(32), KB(whole), KB(whole)},                       \
-    }
+#define PROTECTED_SIZES(size) NOR_PROTECT_THREE_BITS(size, size)
 
 #define COMMON_PART                                                                                \
     .page_size = 256, .sfdp_size = 256, .power_up_write_ns = 5 * MS, .select_high_read_ns = 10,    \
@@ -177,20 +124,11 @@ static const struct nor_command qpi_commands[] = {
 // SR1: SRP SEC TB BP2 BP1 BP0 WEL BUSY. SR2: SUS CMP LB3 LB2 LB1 - QE SRL. SR3: HOLD/RST DRV1 DRV0
 // - - WPS - -. The drive strength leaves the factory at 25 % (both bits 1).
 #define LAYOUT_SR2_SR3                                                                             \
-    .quad_enable = {1, 0x02}, .suspended_erase = {1, 0x80}, .suspended_program = {1, 0x80},        \
-    .status_lock = {1, 0x01}, .complement = {1, 0x40}, .individual_locks = {2, 0x04},              \
-    .status_write_max = 2
+    NOR_LAYOUT_SR2, .suspended_program = {1, 0x80}, .individual_locks = {2, 0x04},                 \
+                    .status_write_max = 2
 #define LAYOUT                                                                                     \
     {                                                                                              \
-        LAYOUT_SR2_SR3, .bottom = {0, 0x20}, .small_units = {0, 0x40}, .protect_bits = {           \
-            0x04,                                                                                  \
-            0x08,                                                                                  \
-            0x10                                                                                   \
-        }                                                                                          \
-    }
-#define STATUS_1                                                                                   \
-    {                                                                                              \
-        .factory = 0x00, .writable = 0xFC, .volatile_writable = 0xFC                               \
+        LAYOUT_SR2_SR3, NOR_LAYOUT_THREE_BITS                                                      \
     }
 // QE is fixed to 1 on the -IQ parts.
 #define STATUS_2_IQ                                                                                \
@@ -213,44 +151,30 @@ const struct nor_model nor_w25q64jv_iq = {
     .typical = TIMES(400, 45, 120, 150, 20000, 10),
     .maximum = TIMES(3000, 400, 1600, 2000, 100000, 15),
     .layout = LAYOUT,
-    .protected_size = PROTECTED_SIZES(8192),
-    .status = {STATUS_1, STATUS_2_IQ, STATUS_3},
+    .protected_size = PROTECTED_SIZES(0x800000),
+    .status = {NOR_STATUS_1, STATUS_2_IQ, STATUS_3},
     .commands = {NOR_COMMANDS(spi_commands)},
 };
+
+#define W25Q128JV                                                                                  \
+    COMMON_PART, .device_id = 0x17, .size = 0x1000000, NOR_SFDP(sfdp_128),                         \
+                 .typical = TIMES(400, 45, 120, 150, 40000, 10),                                   \
+                 .maximum = TIMES(3000, 400, 1600, 2000, 200000, 15), .layout = LAYOUT,            \
+                 .protected_size = PROTECTED_SIZES(0x1000000)
 
 const struct nor_model nor_w25q128jv_iq = {
     .name = "W25Q128JV-IQ",
     .jedec = {0xEF, 0x40, 0x18},
-    .device_id = 0x17,
-    .size = 0x1000000,
-    COMMON_PART,
-    NOR_SFDP(sfdp_128),
-    .typical = TIMES(400, 45, 120, 150, 40000, 10),
-    .maximum = TIMES(3000, 400, 1600, 2000, 200000, 15),
-    .layout = LAYOUT,
-    .protected_size = PROTECTED_SIZES(16384),
-    .status = {STATUS_1, STATUS_2_IQ, STATUS_3},
+    W25Q128JV,
+    .status = {NOR_STATUS_1, STATUS_2_IQ, STATUS_3},
     .commands = {NOR_COMMANDS(spi_commands)},
 };
 
 const struct nor_model nor_w25q128jv_im = {
     .name = "W25Q128JV-IM",
     .jedec = {0xEF, 0x70, 0x18},
-    .device_id = 0x17,
-    .size = 0x1000000,
-    COMMON_PART,
-    NOR_SFDP(sfdp_128),
-    .typical = TIMES(400, 45, 120, 150, 40000, 10),
-    .maximum = TIMES(3000, 400, 1600, 2000, 200000, 15),
-    .layout = LAYOUT,
-    .protected_size = PROTECTED_SIZES(16384),
-    .status = {STATUS_1,
-               {.factory = 0x00,
-                .writable = 0x7B,
-                .one_time = 0x38,
-                .volatile_writable = 0x43,
-                .power_cycle_clears = 0x01},
-               STATUS_3},
+    W25Q128JV,
+    .status = {NOR_STATUS_1, NOR_STATUS_2, STATUS_3},
     .commands = {NOR_COMMANDS(spi_commands), NOR_COMMANDS(qpi_commands)},
 };
 
@@ -268,7 +192,7 @@ const struct nor_model nor_w25q256jv_iq = {
     .layout = {LAYOUT_SR2_SR3, .bottom = {0, 0x40}, .protect_bits = {0x04, 0x08, 0x10, 0x20},
                .four_byte_now = {2, 0x01}, .four_byte_at_start = {2, 0x02}},
     .protected_size = NOR_PROTECT_FOUR_BITS(0x2000000),
-    .status = {STATUS_1,
+    .status = {NOR_STATUS_1,
                STATUS_2_IQ,
                {.factory = 0x60, .writable = 0xE6, .volatile_writable = 0xE4}},
     .commands = {NOR_COMMANDS(spi_commands), NOR_COMMANDS(four_byte_commands)},
