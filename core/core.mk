@@ -4,7 +4,7 @@ CORE_SOURCES := $(filter-out core/lock_open.c core/ed25519_sodium.c,$(sort $(wil
 
 UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/test_,crc32 cobs frame sfdp nor records update seals server \
                 boot bootloader entry lock ram_program dfu px4 settings)
-UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/vectors.c
+UNIT_SHARED  := tests/unit/fake_nor.c tests/unit/rig.c tests/unit/sodium_hash.c tests/unit/vectors.c
 # Tests make their own policies; this is the one of an image without an issuer.
 UNIT_SHARED  += core/lock_open.c
 UNIT_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) $(UNIT_SHARED))
@@ -18,7 +18,8 @@ TEST_PROGRAMS += $(UNIT_TESTS)
 # The driver on the virtual board's chip, which knows nothing of it.
 UNIT_ON_MODEL         := $(addprefix $(BUILD)/tests/unit/test_,nor_chips nor_on_model power_cuts)
 UNIT_ON_MODEL_OBJECTS := $(patsubst %.c,$(BUILD)/asan/%.o,$(ABI_SOURCES) $(CORE_SOURCES) \
-                           core/lock_open.c tests/unit/model_bus.c tests/unit/model_stranger.c)
+                           core/lock_open.c tests/unit/model_bus.c tests/unit/model_stranger.c \
+                           tests/unit/sodium_hash.c)
 
 $(UNIT_ON_MODEL): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(UNIT_ON_MODEL_OBJECTS) \
                   $$(NOR_ASAN) $$(SIM_MACHINE_ASAN)
@@ -29,7 +30,8 @@ TEST_PROGRAMS += $(UNIT_ON_MODEL)
 
 # The device's side of the line under libFuzzer, with the vectors as seeds.
 FUZZ_DEVICE         := $(BUILD)/fuzz/fuzz_device_frames
-FUZZ_DEVICE_SOURCES := $(ABI_SOURCES) $(CORE_SOURCES) core/lock_open.c tests/unit/fake_nor.c tests/fuzz/fuzz_device_frames.c
+FUZZ_DEVICE_SOURCES := $(ABI_SOURCES) $(CORE_SOURCES) core/lock_open.c tests/unit/fake_nor.c \
+                       tests/unit/sodium_hash.c tests/fuzz/device_chip.c tests/fuzz/fuzz_device_frames.c
 FUZZ_DEVICE_OBJECTS := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZ_DEVICE_SOURCES))
 
 $(FUZZ_DEVICE_OBJECTS): $(BUILD)/fuzz/%.o: %.c

@@ -25,12 +25,6 @@ static const char reason_busy[] = "The serial port's update is under way";
 static const char reason_no_chip[] = "No usable flash chip";
 static const char reason_no_room[] = "Too many programs or parts: no room for another record";
 
-static uint32_t now_ms(const struct dfu *dfu)
-{
-    const struct nor_bus *bus = dfu->server->nor->bus;
-    return bus->now_ms(bus->context);
-}
-
 void dfu_init(struct dfu *dfu, struct server *server, uint8_t *buffer)
 {
     memset(dfu, 0, sizeof *dfu);
@@ -119,7 +113,7 @@ static bool work_begin(struct dfu *dfu, enum dfu_work work, uint32_t address, ui
     dfu->told = false;
     dfu->work = work;
     if (work == DFU_WORK_ERASE || work == DFU_WORK_MASS_ERASE || work == DFU_WORK_WRITE)
-        outcome = lock_check(&dfu->server->lock, QL_PERMIT_READ | QL_PERMIT_WRITE);
+        outcome = update_write_check(dfu->update);
     if (outcome.status == QL_STATUS_OK && length > 0)
         outcome = update_range_check(dfu->update, address, length, true);
     if (outcome.status == QL_STATUS_OK && is_taken(dfu, work))
@@ -212,8 +206,7 @@ static bool upload_serve(struct dfu *dfu, const struct dfu_request *request, siz
         }
         if (*length > end - address)
             *length = (size_t)(end - address);
-        memcpy(dfu->buffer, dfu->server->nor->mapped + ((uint32_t)address - QL_MAPPED_BASE),
-               *length);
+        memcpy(dfu->buffer, update_chip_bytes(dfu->update, (uint32_t)address), *length);
     }
     dfu->state = *length < request->length ? DFU_STATE_IDLE : DFU_STATE_UPLOAD_IDLE;
     return true;
@@ -237,7 +230,7 @@ static uint32_t state_step(struct dfu *dfu)
     if (dfu->work == DFU_WORK_LEFT) {
         dfu->state = DFU_STATE_MANIFEST;
         dfu->manifest_told = true;
-        dfu->left_ms = now_ms(dfu);
+        dfu->left_ms = nor_now_ms(dfu->server->nor);
     } else {
         dfu->state = DFU_STATE_DNLOAD_IDLE;
     }
@@ -271,7 +264,7 @@ static bool abort_serve(struct dfu *dfu)
 bool dfu_request(struct dfu *dfu, const struct dfu_request *request, uint8_t small[DFU_STATUS_SIZE],
                  const uint8_t **answer, size_t *length)
 {
-    dfu->heard_ms = now_ms(dfu);
+    dfu->heard_ms = nor_now_ms(dfu->server->nor);
     *answer = small;
     *length = 0;
     switch (request->request) {
@@ -315,7 +308,7 @@ void dfu_line_reset(struct dfu *dfu)
 
 struct server_action dfu_action(const struct dfu *dfu)
 {
-    uint32_t since_ms = now_ms(dfu) - dfu->left_ms;
+    uint32_t since_ms = nor_now_ms(dfu->server->nor) - dfu->left_ms;
     if (dfu->work == DFU_WORK_LEFT &&
         since_ms >= (uint32_t)(dfu->manifest_told ? DFU_LEAVE_MS : DFU_LEAVE_LIMIT_MS))
         return (struct server_action){.kind = SERVER_ACT_BOOT, .address = dfu->start_address};

@@ -11,12 +11,6 @@ enum {
     READ_BYTES_PER_MS = 20000,
 };
 
-static uint32_t now_ms(const struct dfu *dfu)
-{
-    const struct nor_bus *bus = dfu->server->nor->bus;
-    return bus->now_ms(bus->context);
-}
-
 static uint32_t page_end(const struct dfu *dfu, uint32_t page)
 {
     return dfu_page_address(dfu, page + 1);
@@ -69,7 +63,7 @@ uint32_t dfu_busy_ms(const struct dfu *dfu)
         all_ms += dfu->update->length / READ_BYTES_PER_MS;
     else if (dfu_is_downloading(dfu))
         all_ms = update_waiting_ms(dfu->update);
-    if (dfu->noted_count > 0 && dfu->work != DFU_WORK_WRITE)
+    if (dfu->work == DFU_WORK_MASS_ERASE || (dfu->noted_count > 0 && dfu->work != DFU_WORK_WRITE))
         all_ms = POLL_MAX_MS;
     return all_ms < POLL_MAX_MS ? all_ms : POLL_MAX_MS;
 }
@@ -200,8 +194,7 @@ static uint32_t piece_length(const struct dfu *dfu, uint32_t address)
 static void write_end(struct dfu *dfu)
 {
     struct dfu_run *run = last_run(dfu);
-    uint32_t sector = nor_sector_size(dfu->update->nor);
-    uint32_t first = dfu->write_address / sector * sector;
+    uint32_t first = nor_sector_down(dfu->update->nor, dfu->write_address);
     uint32_t end = dfu->write_address + dfu->write_length;
     if (run->end == 0 || first < run->first)
         run->first = first;
@@ -216,9 +209,8 @@ static void write_run(struct dfu *dfu)
     while (dfu->write_done < dfu->write_length) {
         uint32_t address = dfu->write_address + dfu->write_done;
         uint32_t length = piece_length(dfu, address);
-        uint32_t sector = nor_sector_size(dfu->update->nor);
-        uint32_t first = address / sector * sector;
-        if (!run_ready(dfu, first, first + sector))
+        const struct nor *nor = dfu->update->nor;
+        if (!run_ready(dfu, nor_sector_down(nor, address), nor_sector_up(nor, address + 1)))
             return;
         uint32_t page = dfu_page_find(dfu, address);
         if (!page_erase_run(dfu) ||
@@ -348,7 +340,7 @@ static bool check_step(struct dfu *dfu)
     }
     dfu->work = DFU_WORK_LEFT;
     dfu->manifest_told = false;
-    dfu->left_ms = now_ms(dfu);
+    dfu->left_ms = nor_now_ms(dfu->server->nor);
     return false;
 }
 
@@ -381,7 +373,7 @@ static bool park_end(struct dfu *dfu)
 static void watch(struct dfu *dfu)
 {
     const struct update *update = dfu->update;
-    bool silent = now_ms(dfu) - dfu->heard_ms > DFU_SILENCE_MS;
+    bool silent = nor_now_ms(dfu->server->nor) - dfu->heard_ms > DFU_SILENCE_MS;
     bool leaving = dfu->work == DFU_WORK_SEAL || dfu->work == DFU_WORK_CHECK;
     if (dfu->started && update->holder == dfu && update->state == QL_UPDATE_FAILED &&
         dfu->run_count > 0)

@@ -5,25 +5,10 @@
 #include "core/dfu_parts.h"
 
 enum {
-    PAGE_MAX = 131072, // unless there were too many; two chips as one erase 2 * 64 KiB
+    PAGE_SIZE_NONE = 65536, // without a chip
     KIB = 1024,
     MIB = 1024 * 1024,
 };
-
-// The chip's largest erase size of at most `limit` bytes, or its smallest one (limit 0).
-static uint32_t erase_size(const struct nor *nor, uint32_t limit)
-{
-    uint32_t best = 0;
-    for (unsigned i = 0; i < NOR_ERASE_TYPES; i++) {
-        uint32_t size =
-            nor->geometry.erase[i].size_log2 == 0 ? 0 : 1u << nor->geometry.erase[i].size_log2;
-        if (size == 0 || (limit != 0 && size > limit))
-            continue;
-        if (best == 0 || (limit != 0 ? size > best : size < best))
-            best = size;
-    }
-    return best;
-}
 
 void dfu_pages_init(struct dfu *dfu)
 {
@@ -32,10 +17,8 @@ void dfu_pages_init(struct dfu *dfu)
     uint32_t most = DFU_SEGMENTS_MAX * DFU_SEGMENT_PAGES_MAX;
     if (update->nor->state == NOR_ABSENT)
         return;
-    dfu->tail_size = erase_size(update->nor, 0);
-    dfu->page_erase = erase_size(update->nor, PAGE_MAX);
-    if (dfu->page_erase == 0)
-        dfu->page_erase = dfu->tail_size;
+    dfu->tail_size = nor_sector_size(update->nor);
+    dfu->page_erase = nor_erase_size(update->nor, 0, NOR_ERASE_MAX);
     dfu->page_size = dfu->page_erase;
     while (size / dfu->page_size > most)
         dfu->page_size *= 2;
@@ -105,7 +88,7 @@ void dfu_layout(const struct dfu *dfu, char text[DFU_LAYOUT_SIZE])
     char *at = text_put(text, "@External Flash /0x90100000/");
     uint32_t left = dfu->page_count;
     if (left + dfu->tail_count == 0)
-        at = segment_put(at, 0, PAGE_MAX / 2);
+        at = segment_put(at, 0, PAGE_SIZE_NONE);
     while (left > 0) {
         uint32_t count = left < DFU_SEGMENT_PAGES_MAX ? left : DFU_SEGMENT_PAGES_MAX;
         left -= count;

@@ -111,16 +111,21 @@ static struct pair pair_change(struct pair pair, uint8_t clear, uint8_t set)
     return pair;
 }
 
+uint32_t nor_now_ms(const struct nor *nor)
+{
+    return nor->bus->now_ms(nor->bus->context);
+}
+
 static uint32_t elapsed_ms(const struct nor *nor, uint32_t since_ms)
 {
-    return nor->bus->now_ms(nor->bus->context) - since_ms;
+    return nor_now_ms(nor) - since_ms;
 }
 
 // Waits until the chip is not busy. A line that nobody drives reads FF, which also says busy; it
 // gets no more time than a status write, the one thing that can be under way with such a value.
 static int busy_wait(const struct nor *nor, uint32_t limit_ms)
 {
-    uint32_t since_ms = nor->bus->now_ms(nor->bus->context);
+    uint32_t since_ms = nor_now_ms(nor);
     for (;;) {
         struct pair status;
         int error = register_read(nor, OP_READ_STATUS_1, &status);
@@ -394,7 +399,7 @@ static int operation_watch(struct nor *nor, uint32_t maximum_ms)
         return error;
     }
     nor->state = NOR_WORKING;
-    nor->started_ms = nor->bus->now_ms(nor->bus->context);
+    nor->started_ms = nor_now_ms(nor);
     // Twice what the chip says, since not every chip's SFDP covers its data sheet's worst case; the
     // rest is the clock's grain, at both ends.
     nor->limit_ms = 2 * maximum_ms + 2;
@@ -611,6 +616,28 @@ uint32_t nor_sector_size(const struct nor *nor)
             smallest = UINT32_C(1) << log2;
     }
     return smallest > QL_SECTOR_SIZE ? smallest : QL_SECTOR_SIZE;
+}
+
+uint32_t nor_sector_down(const struct nor *nor, uint32_t address)
+{
+    return address - address % nor_sector_size(nor);
+}
+
+uint32_t nor_sector_up(const struct nor *nor, uint32_t address)
+{
+    return nor_sector_down(nor, address + nor_sector_size(nor) - 1);
+}
+
+uint32_t nor_erase_size(const struct nor *nor, uint32_t address, uint32_t limit)
+{
+    uint32_t best = nor_sector_size(nor);
+    for (unsigned i = 0; i < NOR_ERASE_TYPES; i++) {
+        uint8_t log2 = nor->geometry.erase[i].size_log2;
+        uint32_t size = log2 == 0 ? 0 : UINT32_C(1) << log2;
+        if (size > best && size <= limit && address % size == 0)
+            best = size;
+    }
+    return best;
 }
 
 int nor_erase_start(struct nor *nor, uint32_t address, uint32_t size)

@@ -70,6 +70,19 @@ const struct nor_erase_type *nor_erase_type_find(const struct nor *nor, uint32_t
 // What updates and records take for a sector (SPEC.md section 4): 4096 bytes, or the chip's
 // smallest erase size where that is larger.
 uint32_t nor_sector_size(const struct nor *nor);
+// The sector's end at or before an address, and that at or behind it. Also for lengths.
+uint32_t nor_sector_down(const struct nor *nor, uint32_t address);
+uint32_t nor_sector_up(const struct nor *nor, uint32_t address);
+
+// The largest erase size of at most `limit` bytes that begins at `address`, at least a sector.
+uint32_t nor_erase_size(const struct nor *nor, uint32_t address, uint32_t limit);
+
+enum {
+    NOR_ERASE_MAX = 131072, // for callers that have no limit; two chips as one erase 2 * 64 KiB
+};
+
+// The bus's clock.
+uint32_t nor_now_ms(const struct nor *nor);
 
 // Starts to erase `size` bytes, one of the chip's erase sizes, at a multiple of it.
 int nor_erase_start(struct nor *nor, uint32_t address, uint32_t size);

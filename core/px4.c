@@ -51,8 +51,7 @@ static const struct {
 
 uint32_t px4_now_ms(const struct px4 *px4)
 {
-    const struct nor_bus *bus = px4->server->nor->bus;
-    return bus->now_ms(bus->context);
+    return nor_now_ms(px4->server->nor);
 }
 
 void px4_init(struct px4 *px4, struct server *server)

@@ -8,7 +8,6 @@
 #include "core/px4_parts.h"
 
 enum {
-    ERASE_MAX = 131072,    // two chips as one erase 2 * 64 KiB
     WAIT_LIMIT_MS = 15000, // for another's update; uploaders give an erase 20 s
     ALIGNMENT = 4,         // of PROG_MULTI
     PERCENT_ALL = 100,
@@ -24,11 +23,11 @@ static uint32_t area_first(const struct px4 *px4)
 uint32_t px4_area_size(const struct px4 *px4)
 {
     const struct update *update = px4->update;
-    uint32_t sector = nor_sector_size(update->nor);
     uint32_t first = area_first(px4);
-    if (update->nor->state == NOR_ABSENT || first % sector != 0 || first >= update->program_end)
+    if (update->nor->state == NOR_ABSENT || first != nor_sector_down(update->nor, first) ||
+        first >= update->program_end)
         return 0;
-    return (update->program_end - first) / sector * sector;
+    return nor_sector_down(update->nor, update->program_end - first);
 }
 
 static bool is_open(const struct px4 *px4)
@@ -61,26 +60,13 @@ static bool has_waited(const struct px4 *px4)
 
 // --- Bytes for the engine -----------------------------------------------------------------------
 
-// The largest erase at `erased_end` that ends at `limit` or before.
-static uint32_t erase_size(const struct px4 *px4, uint32_t limit)
-{
-    const struct nor *nor = px4->update->nor;
-    uint32_t best = nor_sector_size(nor);
-    for (unsigned i = 0; i < NOR_ERASE_TYPES; i++) {
-        uint8_t log2 = nor->geometry.erase[i].size_log2;
-        uint32_t size = log2 == 0 ? 0 : UINT32_C(1) << log2;
-        if (size > best && size <= ERASE_MAX && px4->erased_end % size == 0 &&
-            size <= limit - px4->erased_end)
-            best = size;
-    }
-    return best;
-}
-
 // Has everything below `end` been given to be erased?
 static bool erase_until(struct px4 *px4, uint32_t end, uint32_t limit)
 {
     while (px4->erased_end < end) {
-        uint32_t size = erase_size(px4, limit);
+        uint32_t left = limit - px4->erased_end;
+        uint32_t most = left < NOR_ERASE_MAX ? left : NOR_ERASE_MAX;
+        uint32_t size = nor_erase_size(px4->update->nor, px4->erased_end, most);
         if (!update_take_erase(px4->update, px4->erased_end, size))
             return false;
         px4->erased_end += size;
@@ -96,10 +82,8 @@ static bool page_flush(struct px4 *px4)
     if (px4->page_fill == 0)
         return true;
     // Behind what an external erase was told there is padding at most.
-    if (px4->area == PX4_AREA_EXTERNAL) {
-        uint32_t sector = nor_sector_size(px4->update->nor);
-        limit = (px4->end + sector - 1) / sector * sector;
-    }
+    if (px4->area == PX4_AREA_EXTERNAL)
+        limit = nor_sector_up(px4->update->nor, px4->end);
     if (!erase_until(px4, px4->end, limit) ||
         !update_take_write(px4->update, address, px4->page, px4->page_fill))
         return false;
@@ -131,7 +115,7 @@ static void program_run(struct px4 *px4)
 
 static struct outcome erase_check(const struct px4 *px4)
 {
-    struct outcome outcome = lock_check(&px4->server->lock, QL_PERMIT_READ | QL_PERMIT_WRITE);
+    struct outcome outcome = update_write_check(px4->update);
     if (outcome.status == QL_STATUS_OK)
         outcome = update_range_check(px4->update, area_first(px4), 1, true);
     if (outcome.status == QL_STATUS_OK && px4_area_size(px4) == 0)
@@ -163,9 +147,8 @@ static void erase_run(struct px4 *px4)
         px4_answer(px4, PX4_OK);
         return;
     }
-    uint32_t sector = nor_sector_size(px4->update->nor);
     uint32_t length = ql_load_u32(px4->command + 1);
-    px4->erase_target = px4->first + (length + sector - 1) / sector * sector;
+    px4->erase_target = px4->first + nor_sector_up(px4->update->nor, length);
     update_reach(px4->update, px4->first, px4->erase_target);
     px4_answer(px4, PX4_OK);
     px4->work = PX4_WORK_PERCENT;
@@ -239,11 +222,6 @@ static bool chip_is_ready(struct px4 *px4)
     return false;
 }
 
-static const uint8_t *chip_bytes(const struct px4 *px4, uint32_t address)
-{
-    return px4->server->nor->mapped + (address - QL_MAPPED_BASE);
-}
-
 static bool may_read(struct px4 *px4)
 {
     struct outcome outcome = update_read_check(px4->update, area_first(px4), 1);
@@ -273,7 +251,7 @@ static void read_run(struct px4 *px4)
     uint32_t length = px4->read_end - px4->read_address;
     if (!chip_is_ready(px4))
         return;
-    px4_put(px4, chip_bytes(px4, px4->read_address), length);
+    px4_put(px4, update_chip_bytes(px4->update, px4->read_address), length);
     if (px4->command[0] == PX4_READ_MULTI)
         px4->read_next += length;
     else if (px4->command[0] == PX4_EXTF_READ_MULTI)
@@ -319,7 +297,7 @@ static bool crc_run(struct px4 *px4)
     uint32_t slice = px4->read_end - px4->read_address;
     if (slice > UPDATE_SLICE)
         slice = UPDATE_SLICE;
-    px4->crc = px4_crc(px4->crc, chip_bytes(px4, px4->read_address), slice);
+    px4->crc = px4_crc(px4->crc, update_chip_bytes(px4->update, px4->read_address), slice);
     px4->read_address += slice;
     if (px4->read_address < px4->read_end)
         return true;

@@ -22,7 +22,7 @@ static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
 
 static uint32_t now_ms(const struct server *server)
 {
-    return server->nor->bus->now_ms(server->nor->bus->context);
+    return nor_now_ms(server->nor);
 }
 
 void server_init(struct server *server, const struct server_config *config)
@@ -69,11 +69,6 @@ uint32_t server_frames_taken(const struct server *server)
     return server->frames_taken;
 }
 
-static const uint8_t *chip_bytes(const struct server *server, uint32_t address)
-{
-    return server->nor->mapped + (address - QL_MAPPED_BASE);
-}
-
 struct outcome server_program_check(struct server *server, uint32_t address)
 {
     struct outcome outcome = update_range_check(&server->update, address, 2 * 4, true);
@@ -84,7 +79,7 @@ struct outcome server_program_check(struct server *server, uint32_t address)
         return (struct outcome){QL_STATUS_INCOMPLETE, run->address};
     if (nor_map(server->nor) != 0)
         return (struct outcome){QL_STATUS_CHIP_ERROR, address};
-    const uint8_t *vectors = chip_bytes(server, address);
+    const uint8_t *vectors = update_chip_bytes(&server->update, address);
     bool program = run && run->address == address && run->flags & QL_BEGIN_FLAG_PROGRAM;
     uint32_t end = program ? address + run->length : server->update.program_end;
     outcome = boot_check(address, ql_load_u32(vectors), ql_load_u32(vectors + 4), end);
@@ -108,7 +103,7 @@ struct outcome server_start_check(struct server *server, uint32_t address, uint3
     if (outcome.status != QL_STATUS_OK)
         return outcome;
     return checked(server, address,
-                   seal_start_check(chip_bytes(server, address),
+                   seal_start_check(update_chip_bytes(&server->update, address),
                                     records_find(&server->records, address), random));
 }
 
@@ -118,7 +113,7 @@ struct outcome server_check_begin(struct server *server, uint32_t address)
     // What was found changed may have been put right, by a debugger say.
     if (outcome.status != QL_STATUS_OK && outcome.status != QL_STATUS_CHANGED)
         return outcome;
-    seal_begin(&server->check, server->sha256, chip_bytes(server, address),
+    seal_begin(&server->check, server->sha256, update_chip_bytes(&server->update, address),
                records_find(&server->records, address)->length, false);
     return outcome_ok;
 }
@@ -602,7 +597,7 @@ static bool job_run(struct server *server)
         job_end(server, (struct outcome){QL_STATUS_CHIP_ERROR, first}, 0);
         return false;
     }
-    const uint8_t *bytes = chip_bytes(server, first);
+    const uint8_t *bytes = update_chip_bytes(&server->update, first);
     if (server->job.kind == QL_KIND_READ)
         read_run(server, bytes, second);
     else if (server->job.kind == QL_KIND_HASH)

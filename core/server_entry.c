@@ -11,7 +11,7 @@ const struct records_run *server_confirming_run(struct server *server, uint32_t 
     const struct records_run *run = records_find(&server->records, address);
     if (!run || !run->sealed || !(run->flags & QL_BEGIN_FLAG_PROGRAM) || nor_map(server->nor) != 0)
         return NULL;
-    const uint8_t *program = server->nor->mapped + (address - QL_MAPPED_BASE);
+    const uint8_t *program = update_chip_bytes(&server->update, address);
     return entry_must_confirm(program, address, run->length) ? run : NULL;
 }
 

@@ -15,7 +15,7 @@ static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
 
 static uint32_t now_ms(const struct update *update)
 {
-    return update->nor->bus->now_ms(update->nor->bus->context);
+    return nor_now_ms(update->nor);
 }
 
 struct outcome update_write_check(const struct update *update)
@@ -301,8 +301,7 @@ static struct outcome operation_check(const struct update *update, uint8_t kind,
     if (address % alignment != 0)
         return (struct outcome){QL_STATUS_ALIGNMENT, address};
     // All of these are below 2^29 from the chip's start once the address is known to be in the run.
-    uint32_t sector = nor_sector_size(update->nor);
-    uint32_t run = (update->length + sector - 1) / sector * sector;
+    uint32_t run = nor_sector_up(update->nor, update->length);
     if (address < update->address || address - update->address >= run)
         return (struct outcome){QL_STATUS_OUT_OF_RANGE, address};
     if (size > run - (address - update->address))
@@ -397,7 +396,7 @@ enum pace {
     PACE_WAIT, // nothing to do until the chip or the host has done something
 };
 
-static const uint8_t *chip_bytes(const struct update *update, uint32_t address)
+const uint8_t *update_chip_bytes(const struct update *update, uint32_t address)
 {
     return update->nor->mapped + (address - QL_MAPPED_BASE);
 }
@@ -483,8 +482,8 @@ static enum pace compare_step(struct update *update, uint32_t *budget)
     uint32_t size = ql_load_u32(operation + QL_STREAM_LENGTH);
     uint32_t from = ql_load_u16(operation + RING_SENT);
     uint32_t length = ql_load_u16(operation + RING_SENT + 2);
-    if (memcmp(chip_bytes(update, update->at) + from, operation + QL_STREAM_DATA + from, length) !=
-        0)
+    if (memcmp(update_chip_bytes(update, update->at) + from, operation + QL_STREAM_DATA + from,
+               length) != 0)
         return chip_failed(update, QL_STATUS_VERIFY, update->at);
     *budget -= *budget < length ? *budget : length;
     return operation_done(update, QL_STREAM_DATA + size);
@@ -511,7 +510,7 @@ static void erase_look(struct update *update, uint32_t size, uint32_t *budget, b
     uint32_t length = size - update->offset;
     if (length > *budget)
         length = *budget;
-    *blank = nor_is_blank(chip_bytes(update, update->at + update->offset), length);
+    *blank = nor_is_blank(update_chip_bytes(update, update->at + update->offset), length);
     update->offset += length;
     *budget -= length;
     *whole = update->offset == size;
@@ -668,7 +667,7 @@ static enum pace verified(struct update *update)
 // What an open-ended update is, is known now.
 static void described(struct update *update)
 {
-    const uint8_t *vectors = chip_bytes(update, update->address);
+    const uint8_t *vectors = update_chip_bytes(update, update->address);
     uint32_t end = update->address + update->length;
     bool program =
         update->length >= 2 * 4 &&
@@ -737,7 +736,7 @@ static enum pace next_step(struct update *update, uint32_t *budget)
         update->state = QL_UPDATE_VERIFYING;
         update->progress_due = true;
         bool program = update->flags == QL_BEGIN_FLAG_PROGRAM;
-        seal_begin(&update->read_back, update->sha256, chip_bytes(update, update->address),
+        seal_begin(&update->read_back, update->sha256, update_chip_bytes(update, update->address),
                    update->length, update->open_ended || (program && !is_sealed_already(update)));
         return look_start(update, UPDATE_STEP_READ_BACK);
     }

@@ -114,8 +114,14 @@ struct outcome update_chip_check(const struct update *update);
 struct outcome update_range_check(const struct update *update, uint32_t address, uint32_t length,
                                   bool program);
 
+// Where the chip, while it is mapped, shows what stands at this address; it must lie in the chip.
+const uint8_t *update_chip_bytes(const struct update *update, uint32_t address);
+
 // May these bytes of the chip be read, by whatever way? The range check, or LOCKED.
 struct outcome update_read_check(const struct update *update, uint32_t address, uint32_t length);
+
+// Every way to change the chip begins here: OK, or LOCKED.
+struct outcome update_write_check(const struct update *update);
 
 // BEGIN, whose payload has QL_BEGIN_SIZE bytes.
 struct outcome update_begin(struct update *update, const uint8_t *payload);

@@ -17,18 +17,11 @@ static uint32_t round_up(uint32_t value, uint32_t step)
     return (value + step - 1) / step * step;
 }
 
-static uint32_t round_down(uint32_t value, uint32_t step)
-{
-    return value / step * step;
-}
-
 bool update_is_others(const struct update *update, const void *holder)
 {
-    const struct nor_bus *bus = update->nor->bus;
     if (!update_is_open(update) || update->holder == holder)
         return false;
-    return update->open_ended ||
-           bus->now_ms(bus->context) - update->active_ms < QL_UPDATE_SILENCE_MS;
+    return update->open_ended || nor_now_ms(update->nor) - update->active_ms < QL_UPDATE_SILENCE_MS;
 }
 
 struct outcome update_open(struct update *update, const void *holder)
@@ -74,7 +67,7 @@ static uint32_t widen_limit(const struct update *update, uint32_t end)
 {
     uint32_t limit = update->program_end;
     for (unsigned i = 0; i < update->records->count; i++) {
-        uint32_t first = round_down(update->records->runs[i].address, nor_sector_size(update->nor));
+        uint32_t first = nor_sector_down(update->nor, update->records->runs[i].address);
         if (first >= end && first < limit)
             limit = first;
     }
@@ -88,9 +81,8 @@ static bool is_doubtful(const struct update *update, uint32_t first, uint32_t en
 
 bool update_widen(struct update *update, uint32_t address, uint32_t size)
 {
-    uint32_t sector = nor_sector_size(update->nor);
-    uint32_t first = round_down(address, sector);
-    uint32_t end = round_up(address + size, sector);
+    uint32_t first = nor_sector_down(update->nor, address);
+    uint32_t end = nor_sector_up(update->nor, address + size);
     uint32_t old_first = update->address, old_end = update->address + update->length;
     if (!update->open_ended)
         return true;
@@ -169,7 +161,7 @@ uint32_t update_operation_ms(const struct update *update)
         return 1;
     uint32_t size = ql_load_u32(update->ring + update->ring_head + QL_STREAM_LENGTH);
     const struct nor_erase_type *type = nor_erase_type_find(nor, size);
-    uint32_t since_ms = nor->bus->now_ms(nor->bus->context) - nor->started_ms;
+    uint32_t since_ms = nor_now_ms(nor) - nor->started_ms;
     return type && type->typical_ms > since_ms ? type->typical_ms - since_ms : 1;
 }
 

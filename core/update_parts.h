@@ -13,9 +13,6 @@ enum {
     RING_SENT = QL_STREAM_NUMBER, // u16 offset of the first, u16 their number
 };
 
-// Every way to change the chip begins here.
-struct outcome update_write_check(const struct update *update);
-
 // Room for one more operation, in one piece; the window must have room for it.
 uint8_t *update_ring_push(struct update *update, uint32_t length);
 

@@ -9,7 +9,6 @@
 // still answers HELLO afterwards.
 //
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,42 +17,16 @@
 #include "abi/bytes.h"
 #include "abi/crc32.h"
 #include "core/server.h"
-#include "tests/unit/fake_nor.h"
+#include "tests/fuzz/device_chip.h"
+#include "tests/unit/sodium_hash.h"
 
-#define CHIP_SIZE 0x200000u
 #define RING_SIZE (3 * QL_PAYLOAD_MAX)
 
 static struct fake_nor fake;
 static struct nor nor;
 static struct server server;
 static struct ql_frame_decoder decoder;
-static crypto_hash_sha256_state hash;
 static unsigned hellos;
-
-static void check(bool good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
-
-static void hash_begin(void *context)
-{
-    crypto_hash_sha256_init(context);
-}
-
-static void hash_update(void *context, const uint8_t *bytes, size_t length)
-{
-    crypto_hash_sha256_update(context, bytes, length);
-}
-
-static void hash_finish(void *context, uint8_t digest[32])
-{
-    crypto_hash_sha256_final(context, digest);
-}
-
-static const struct sha256_service sha256 = {&hash, hash_begin, hash_update, hash_finish};
 
 static const struct server_facts facts = {
     .board_name = "fuzz",
@@ -218,31 +191,18 @@ static void staging_fill(void)
 static void start(uint8_t options)
 {
     static uint8_t ring[RING_SIZE];
-    static bool created;
-    if (!created) {
-        fake_nor_create(&fake, CHIP_SIZE);
+    if (!staging) {
         ram_memory = calloc(1, RAM_SIZE);
         staging = calloc(1, QL_BOOTLOADER_MAX);
         own_flash.bytes = calloc(1, QL_BOOTLOADER_MAX);
         own_flash.staging = staging;
     }
-    created = true;
     staging_fill();
-    fake_nor_reset(&fake);
-    memset(fake.array + 0xF0000, 0xFF, 0x10000);
-    memset(fake.array + 0x100000, options & 2 ? 0xFF : 0, 0x20000);
+    chip_start(&fake, &nor, options, facts.reserved_end);
     memset(fake.array + 0x120000, 0xFF, CHIP_SIZE - 0x120000);
-    fake.allowed_first = 0xF0000;
-    fake.allowed_end = CHIP_SIZE - facts.reserved_end;
-    fake.absent = (options & 0x1C) == 0x1C;
-    fake.erase_hangs = (options & 0x1C) == 0x18;
-    fake.erase_leaves_bit = (options & 0x1C) == 0x14;
-    fake.status[0] = (options & 0x1C) == 0x10 ? 0x1C : 0;
-    nor_init(&nor, &fake.bus, fake.window);
-    nor_start(&nor);
     struct server_config config = {.facts = &facts,
                                    .nor = &nor,
-                                   .sha256 = &sha256,
+                                   .sha256 = &sodium_hash,
                                    .policy = options & 0x20 ? NULL : &lock_policy,
                                    .ram = &ram,
                                    .flash = &own_flash,

@@ -8,17 +8,15 @@
 // changes nothing, and that the serial port still answers at the end.
 //
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "abi/bytes.h"
 #include "core/dfu.h"
-#include "tests/unit/fake_nor.h"
+#include "tests/fuzz/device_chip.h"
+#include "tests/unit/sodium_hash.h"
 
-#define CHIP_SIZE 0x200000u
 #define RING_SIZE (3 * QL_PAYLOAD_MAX)
 
 static struct fake_nor fake;
@@ -26,33 +24,7 @@ static struct nor nor;
 static struct server server;
 static struct dfu dfu;
 static uint8_t buffer[QL_DFU_TRANSFER_SIZE];
-static crypto_hash_sha256_state hash;
 static bool left, closed;
-
-static void check(bool good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
-
-static void hash_begin(void *context)
-{
-    crypto_hash_sha256_init(context);
-}
-
-static void hash_update(void *context, const uint8_t *bytes, size_t length)
-{
-    crypto_hash_sha256_update(context, bytes, length);
-}
-
-static void hash_finish(void *context, uint8_t digest[32])
-{
-    crypto_hash_sha256_final(context, digest);
-}
-
-static const struct sha256_service sha256 = {&hash, hash_begin, hash_update, hash_finish};
 
 static const struct server_facts facts = {
     .board_name = "fuzz",
@@ -140,27 +112,12 @@ static size_t step(const uint8_t *data, size_t size)
 static void start(uint8_t options)
 {
     static uint8_t ring[RING_SIZE];
-    static bool created;
-    if (!created)
-        fake_nor_create(&fake, CHIP_SIZE);
-    created = true;
-    fake_nor_reset(&fake);
-    memset(fake.array + 0xF0000, 0xFF, 0x10000);
-    memset(fake.array + 0x100000, options & 2 ? 0xFF : 0, CHIP_SIZE - 0x100000);
-    fake.allowed_first = 0xF0000;
-    fake.allowed_end = CHIP_SIZE - facts.reserved_end;
-    fake.absent = (options & 0x1C) == 0x1C;
-    fake.erase_hangs = (options & 0x1C) == 0x18;
-    fake.erase_leaves_bit = (options & 0x1C) == 0x14;
-    fake.program_leaves_bit = (options & 0x1C) == 0x0C;
-    fake.status[0] = (options & 0x1C) == 0x10 ? 0x1C : 0;
-    nor_init(&nor, &fake.bus, fake.window);
-    nor_start(&nor);
+    chip_start(&fake, &nor, options, facts.reserved_end);
     closed = (options & 0x20) != 0;
     left = false;
     struct server_config config = {.facts = &facts,
                                    .nor = &nor,
-                                   .sha256 = &sha256,
+                                   .sha256 = &sodium_hash,
                                    .policy = closed ? NULL : &lock_policy,
                                    .ring = ring,
                                    .ring_size = sizeof ring};

@@ -10,27 +10,8 @@
 #include <sodium.h>
 
 #include "abi/bytes.h"
+#include "tests/unit/sodium_hash.h"
 #include "tests/unit/vectors.h"
-
-static crypto_hash_sha256_state hash;
-
-static void hash_begin(void *context)
-{
-    (void)context;
-    crypto_hash_sha256_init(&hash);
-}
-
-static void hash_update(void *context, const uint8_t *bytes, size_t length)
-{
-    (void)context;
-    crypto_hash_sha256_update(&hash, bytes, length);
-}
-
-static void hash_finish(void *context, uint8_t digest[32])
-{
-    (void)context;
-    crypto_hash_sha256_final(&hash, digest);
-}
 
 void rig_sha256(const uint8_t *bytes, size_t length, uint8_t digest[32])
 {
@@ -90,7 +71,7 @@ void rig_create(struct rig *rig, uint32_t size)
     rig->fake.allowed_first = 0xF0000; // the log of records, then the programs
     rig->facts = rig_facts;
     rig->policy = &lock_policy;
-    rig->sha256 = (struct sha256_service){NULL, hash_begin, hash_update, hash_finish};
+    rig->sha256 = sodium_hash;
     rig->packet = 64;
     rig_restart(rig);
 }
@@ -268,6 +249,22 @@ uint16_t rig_end(struct rig *rig, uint32_t id, uint32_t count, uint32_t limit_ms
     rig_receive_frame(rig, 0x11, 0x7777, payload, sizeof payload);
     struct ql_frame frame = rig_wait(rig, 0x91, limit_ms);
     return frame.kind == 0 ? 0xFFFF : ql_load_u16(frame.payload);
+}
+
+void rig_program(uint8_t *image, size_t size, uint32_t address)
+{
+    uint32_t seed = 4711;
+    for (size_t i = 0; i < size; i++) {
+        seed = seed * 1664525 + 1013904223;
+        image[i] = (uint8_t)(seed >> 24);
+    }
+    ql_store_u32(image, 0x24080000);
+    ql_store_u32(image + 4, address + 0x101);
+}
+
+uint8_t *rig_chip_at(const struct rig *rig, uint32_t address)
+{
+    return rig->fake.array + (address - 0x90000000);
 }
 
 uint32_t rig_word(const struct ql_frame *frame, unsigned offset)

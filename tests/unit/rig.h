@@ -67,6 +67,11 @@ void rig_write(struct rig *rig, uint32_t id, uint32_t number, uint32_t address,
 // END; runs for up to `limit_ms`; returns the status, or 0xFFFF if no answer came.
 uint16_t rig_end(struct rig *rig, uint32_t id, uint32_t count, uint32_t limit_ms);
 
+// A program at `address`: a vector table, then bytes that look random.
+void rig_program(uint8_t *image, size_t size, uint32_t address);
+// What stands in the chip there.
+uint8_t *rig_chip_at(const struct rig *rig, uint32_t address);
+
 void rig_sha256(const uint8_t *bytes, size_t length, uint8_t digest[32]);
 uint32_t rig_word(const struct ql_frame *frame, unsigned offset);
 

@@ -24,6 +24,7 @@
 #include "abi/bytes.h"
 #include "core/server.h"
 #include "tests/unit/model_bus.h"
+#include "tests/unit/sodium_hash.h"
 
 #define AT        0x90100000u
 #define FIRST     0xF0000u // of what is looked at: the log, then the programs
@@ -39,7 +40,6 @@ static struct model_bus model_bus;
 static struct nor nor;
 static struct server server;
 static uint8_t ring[RING_SIZE];
-static crypto_hash_sha256_state hash;
 
 // --- Chance -------------------------------------------------------------------------------------
 
@@ -143,22 +143,6 @@ static void power_lost(void *context)
 
 // --- The board ----------------------------------------------------------------------------------
 
-static void hash_begin(void *context)
-{
-    crypto_hash_sha256_init(context);
-}
-
-static void hash_update(void *context, const uint8_t *bytes, size_t length)
-{
-    crypto_hash_sha256_update(context, bytes, length);
-}
-
-static void hash_finish(void *context, uint8_t digest[32])
-{
-    crypto_hash_sha256_final(context, digest);
-}
-
-static const struct sha256_service sha256 = {&hash, hash_begin, hash_update, hash_finish};
 static const struct server_facts facts = {.board_name = "cut", .version = "0", .boot_address = AT};
 
 static uint64_t reset_at = UINT64_MAX; // the number of the operation in which the board is reset
@@ -170,7 +154,7 @@ static void board_start(void)
     const struct server_config config = {
         .facts = &facts,
         .nor = &nor,
-        .sha256 = &sha256,
+        .sha256 = &sodium_hash,
         .policy = &lock_policy,
         .lock_memory = &lock_memory,
         .ring = ring,

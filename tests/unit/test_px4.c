@@ -30,13 +30,7 @@ static int setup(void **state)
     rig_create(&rig, SIZE);
     rig.facts.px4_board_id = 1060;
     rig.facts.px4_board_revision = 7;
-    uint32_t seed = 4711;
-    for (size_t i = 0; i < sizeof image; i++) {
-        seed = seed * 1664525 + 1013904223;
-        image[i] = (uint8_t)(seed >> 24);
-    }
-    ql_store_u32(image, 0x24080000);
-    ql_store_u32(image + 4, AT + 0x101);
+    rig_program(image, sizeof image, AT);
     return 0;
 }
 
@@ -45,11 +39,6 @@ static int teardown(void **state)
     (void)state;
     rig_destroy(&rig);
     return 0;
-}
-
-static uint8_t *chip_at(uint32_t address)
-{
-    return rig.fake.array + (address - 0x90000000);
 }
 
 // --- The host -----------------------------------------------------------------------------------
@@ -221,16 +210,16 @@ static void an_upload_is_sealed_by_boot(void **state)
 {
     (void)state;
     const uint32_t length = 0x12344;
-    memset(chip_at(AT), 0, 3 * BLOCK);
+    memset(rig_chip_at(&rig, AT), 0, 3 * BLOCK);
     identify();
     assert_int_equal(command(0x23, "", 0), OK);
     assert_int_equal(rig.fake.erases, 0);
     assert_int_equal(program(0x27, image, length), OK);
     assert_int_equal(word_of(0x29, "", 0), crc_of(image, length, SPACE));
-    assert_memory_equal(chip_at(AT), image, length);
+    assert_memory_equal(rig_chip_at(&rig, AT), image, length);
     assert_int_equal(last_record_kind(), WRITING);
     assert_int_equal(rig.fake.erases, 2);
-    assert_int_equal(*chip_at(AT + 2 * BLOCK), 0);
+    assert_int_equal(*rig_chip_at(&rig, AT + 2 * BLOCK), 0);
     assert_int_equal(command(0x30, "", 0), OK);
     assert_int_equal(last_record_kind(), SEALED);
     assert_int_equal(started_at(), AT);
@@ -292,7 +281,7 @@ static void the_external_erase_tells_percents(void **state)
 {
     (void)state;
     uint8_t byte = 0, last = 0;
-    memset(chip_at(AT), 0, 4 * BLOCK);
+    memset(rig_chip_at(&rig, AT), 0, 4 * BLOCK);
     identify();
     assert_int_equal(with_word(0x34, 2 * BLOCK + 1), OK);
     for (unsigned count = 0; last != 100; count++) {
@@ -303,8 +292,8 @@ static void the_external_erase_tells_percents(void **state)
     }
     assert_int_equal(status_within(10), OK);
     assert_int_equal(rig.fake.erases, 3); // two blocks and a sector
-    assert_int_equal(*chip_at(AT + 2 * BLOCK + 4095), 0xFF);
-    assert_int_equal(*chip_at(AT + 2 * BLOCK + 4096), 0);
+    assert_int_equal(*rig_chip_at(&rig, AT + 2 * BLOCK + 4095), 0xFF);
+    assert_int_equal(*rig_chip_at(&rig, AT + 2 * BLOCK + 4096), 0);
     // Any length, and padding behind what was erased.
     memcpy(image + 2 * BLOCK + 4001, (uint8_t[765]){0}, 765);
     assert_int_equal(program(0x35, image, 2 * BLOCK + 4001 + 765), OK);
@@ -320,7 +309,7 @@ static void what_was_only_erased_is_no_unfinished_program(void **state)
     (void)state;
     uint8_t bytes[8];
     uint8_t length[] = {0, 0x10, 0, 0};
-    memset(chip_at(AT), 0, BLOCK);
+    memset(rig_chip_at(&rig, AT), 0, BLOCK);
     identify();
     assert_int_equal(command(0x34, length, 4), OK);
     assert_true(receive(bytes, 8, 1000) >= 3);

@@ -27,13 +27,7 @@ static int setup(void **state)
 {
     (void)state;
     rig_create(&rig, SIZE);
-    uint32_t seed = 4711;
-    for (size_t i = 0; i < sizeof image; i++) {
-        seed = seed * 1664525 + 1013904223;
-        image[i] = (uint8_t)(seed >> 24);
-    }
-    ql_store_u32(image, 0x24080000);
-    ql_store_u32(image + 4, AT + 0x101);
+    rig_program(image, sizeof image, AT);
     return 0;
 }
 
@@ -42,11 +36,6 @@ static int teardown(void **state)
     (void)state;
     rig_destroy(&rig);
     return 0;
-}
-
-static uint8_t *chip_at(uint32_t address)
-{
-    return rig.fake.array + (address - 0x90000000);
 }
 
 static const uint8_t *slot(unsigned place)
@@ -139,7 +128,7 @@ static void abort_update(void)
 // What is there already, as a debugger would have put it.
 static void put(uint32_t length)
 {
-    memcpy(chip_at(AT), image, length);
+    memcpy(rig_chip_at(&rig, AT), image, length);
     rig_restart(&rig);
 }
 
@@ -148,7 +137,7 @@ static void put(uint32_t length)
 static void writing_comes_first_and_sealed_last(void **state)
 {
     (void)state;
-    *chip_at(AT) = 0;
+    *rig_chip_at(&rig, AT) = 0;
     assert_int_equal(begin(AT, image, 0x2000, 1, 0), 0);
     rig_run_ms(&rig, 300);
     assert_int_equal(rig.fake.low_programs, 0);
@@ -180,7 +169,7 @@ static void nothing_is_written_when_nothing_changes(void **state)
     assert_int_equal(begin(AT, image, 0x2000, 1, 0), 0);
     assert_int_equal(end(0), 0);
     assert_int_equal(begin(AT + 0x10000, image, 0x1000, 0, AT), 0);
-    memset(chip_at(AT + 0x10000), 0, 16);
+    memset(rig_chip_at(&rig, AT + 0x10000), 0, 16);
     assert_int_equal(end(0), 16);
     assert_int_equal(rig.fake.low_programs, programs);
     assert_int_equal(boot(), 0);
@@ -272,9 +261,9 @@ static void the_ninth_run_is_refused(void **state)
     (void)state;
     for (uint32_t i = 0; i < 8; i++) {
         uint32_t at = AT + i * 0x10000;
-        memcpy(chip_at(at), image, 0x1000);
-        ql_store_u32(chip_at(at) + 4, at + 0x101);
-        assert_int_equal(begin(at, chip_at(at), 0x1000, 1, 0), 0);
+        memcpy(rig_chip_at(&rig, at), image, 0x1000);
+        ql_store_u32(rig_chip_at(&rig, at) + 4, at + 0x101);
+        assert_int_equal(begin(at, rig_chip_at(&rig, at), 0x1000, 1, 0), 0);
         assert_int_equal(end(0), 0);
     }
     uint8_t payload[60] = {0};
@@ -329,7 +318,7 @@ static void an_abort_lets_the_record_be_finished(void **state)
     assert_int_equal(begin(AT + 0x10000, image, 0x1000, 0, 0), 0);
     assert_int_equal(end(send(AT + 0x10000, image, 0x1000)), 0);
     // The WRITING came to its end, the erase behind it was not begun.
-    assert_memory_equal(chip_at(AT), image, 0x2000);
+    assert_memory_equal(rig_chip_at(&rig, AT), image, 0x2000);
     rig_restart(&rig);
     assert_int_equal(start(), 17);
     assert_int_equal(begin(AT, image, 0x2000, 1, 0), 0);
@@ -366,7 +355,7 @@ static void requests_are_answered_while_it_seals(void **state)
 static void a_worn_log_fails_the_update_before_anything_is_touched(void **state)
 {
     (void)state;
-    *chip_at(AT) = 0;
+    *rig_chip_at(&rig, AT) = 0;
     rig.fake.program_leaves_bit = true;
     rig.fake.fault_first = 0xF0000;
     rig.fake.fault_end = 0x100000;
@@ -426,14 +415,14 @@ static void boot_hashes_every_byte(void **state)
     static const uint32_t places[] = {8, 0x1234, LONG / 2, LONG - 1};
     for (unsigned i = 0; i < 4; i++) {
         struct ql_frame answer;
-        *chip_at(AT + places[i]) ^= 0x40;
+        *rig_chip_at(&rig, AT + places[i]) ^= 0x40;
         assert_int_equal(request_pair(0x07, AT, 0, &answer), 22);
         assert_int_equal(rig_word(&answer, 4), AT);
         assert_int_equal(server_action(&rig.server).kind, SERVER_ACT_NOT);
         assert_int_equal(rig_request(&rig, 0x02, NULL, 0, &answer), 0);
-        *chip_at(AT + places[i]) ^= 0x40;
+        *rig_chip_at(&rig, AT + places[i]) ^= 0x40;
     }
-    *chip_at(AT + LONG) ^= 0x40; // not its own
+    *rig_chip_at(&rig, AT + LONG) ^= 0x40; // not its own
     assert_int_equal(boot(), 0);
 }
 
@@ -444,16 +433,16 @@ static void boot_trusts_what_end_has_just_read_back(void **state)
     put(LONG);
     assert_int_equal(begin(AT, image, LONG, 1, 0), 0);
     assert_int_equal(end(0), 0);
-    *chip_at(AT + 0x1234) ^= 0x40;
+    *rig_chip_at(&rig, AT + 0x1234) ^= 0x40;
     assert_int_equal(boot(), 0);
     // Not an update that failed, was given up or was another one's, and not after a reset.
     assert_int_equal(begin(AT, image, LONG, 1, 0), 0);
     assert_int_equal(end(0), 16);
     assert_int_equal(boot(), 22);
-    *chip_at(AT + 0x1234) ^= 0x40;
+    *rig_chip_at(&rig, AT + 0x1234) ^= 0x40;
     assert_int_equal(begin(AT, image, LONG, 1, 0), 0);
     assert_int_equal(end(0), 0);
-    *chip_at(AT + 0x1234) ^= 0x40;
+    *rig_chip_at(&rig, AT + 0x1234) ^= 0x40;
     assert_int_equal(begin(AT + 0x200000, image, 4096, 0, 0), 0);
     assert_int_equal(end(0), 16);
     assert_int_equal(boot(), 22);
@@ -465,9 +454,9 @@ static void only_a_sealed_program_at_its_own_address_is_started(void **state)
 {
     (void)state;
     put(0x4000);
-    ql_store_u32(chip_at(AT + 0x1000), 0x24080000);
-    ql_store_u32(chip_at(AT + 0x1004), AT + 0x2001);
-    assert_int_equal(begin(AT, chip_at(AT), 0x4000, 1, 0), 0);
+    ql_store_u32(rig_chip_at(&rig, AT + 0x1000), 0x24080000);
+    ql_store_u32(rig_chip_at(&rig, AT + 0x1004), AT + 0x2001);
+    assert_int_equal(begin(AT, rig_chip_at(&rig, AT), 0x4000, 1, 0), 0);
     assert_int_equal(end(0), 0);
     assert_int_equal(request_pair(0x07, AT + 0x1000, 0, NULL), 21);
     assert_int_equal(request_pair(0x07, AT, 0, NULL), 0);
@@ -518,10 +507,10 @@ static void a_short_program_is_looked_at_whole_at_a_start(void **state)
     assert_int_equal(end(0), 0);
     assert_int_equal(start(), 0);
     for (uint32_t at = 8; at < 0x20000; at += 0x1FF7) {
-        *chip_at(AT + at) ^= 1;
+        *rig_chip_at(&rig, AT + at) ^= 1;
         rig_restart(&rig);
         assert_int_equal(start(), 22);
-        *chip_at(AT + at) ^= 1;
+        *rig_chip_at(&rig, AT + at) ^= 1;
     }
     assert_int_equal(start(), 22); // once found it is known,
     assert_int_equal(boot(), 0);   // until somebody looks at all of it
@@ -596,14 +585,14 @@ static void what_a_start_finds_in_a_long_program(void **state)
     assert_int_equal(end(0), 0);
     assert_int_equal(found(), 0);
     // One page: a part of 96 KiB is read, one of 16.
-    *chip_at(AT + 0x123456) ^= 1;
+    *rig_chip_at(&rig, AT + 0x123456) ^= 1;
     assert_int_equal(found(), 1);
-    memcpy(chip_at(AT + 0x123456), image + 0x123456, 1);
+    memcpy(rig_chip_at(&rig, AT + 0x123456), image + 0x123456, 1);
     // A sector, wherever it is.
     for (uint32_t sector = 0; sector < 0x180; sector += 77) {
-        memset(chip_at(AT + sector * 4096) + 8, 0xFF, 4088);
+        memset(rig_chip_at(&rig, AT + sector * 4096) + 8, 0xFF, 4088);
         assert_int_equal(found(), 16);
-        memcpy(chip_at(AT + sector * 4096), image + sector * 4096, 4096);
+        memcpy(rig_chip_at(&rig, AT + sector * 4096), image + sector * 4096, 4096);
     }
     assert_int_equal(found(), 0);
 }
@@ -615,7 +604,7 @@ static void more_parts_of_a_shorter_one(void **state)
     assert_int_equal(begin(AT, image, 0x40000, 1, 0), 0);
     assert_int_equal(end(0), 0);
     // 16 KiB a part: 8 of them are 128 KiB.
-    *chip_at(AT + 0x12345) ^= 1;
+    *rig_chip_at(&rig, AT + 0x12345) ^= 1;
     assert_int_equal(found(), 8);
 }
 
@@ -633,7 +622,7 @@ static void the_whole_check_goes_in_slices(void **state)
             slices++;
         assert_in_range(slices, LONG / 16384, LONG / 16384 + 3);
         assert_int_equal(outcome.status, changed ? 22 : 0);
-        *chip_at(AT + LONG - 1) ^= 1;
+        *rig_chip_at(&rig, AT + LONG - 1) ^= 1;
     }
     assert_int_equal(server_check_begin(&rig.server, AT + 0x400000).status, 10);
 }
@@ -647,7 +636,7 @@ static void info_tells_the_known_runs_and_what_was_found(void **state)
     assert_int_equal(begin(AT + 0x10000, image, 5000, 0, 0), 0);
     send(AT + 0x10000, image, 4096);
     abort_update();
-    *chip_at(AT + 0x1000) ^= 1;
+    *rig_chip_at(&rig, AT + 0x1000) ^= 1;
     assert_int_equal(start(), 22);
     struct ql_frame answer;
     assert_int_equal(rig_request(&rig, 0x02, NULL, 0, &answer), 0);

@@ -24,13 +24,7 @@ static int setup(void **state)
 {
     (void)state;
     rig_create(&rig, SIZE);
-    uint32_t seed = 12345;
-    for (size_t i = 0; i < sizeof image; i++) {
-        seed = seed * 1664525 + 1013904223;
-        image[i] = (uint8_t)(seed >> 24);
-    }
-    ql_store_u32(image, 0x24080000);
-    ql_store_u32(image + 4, AT + 0x101);
+    rig_program(image, sizeof image, AT);
     return 0;
 }
 
@@ -39,11 +33,6 @@ static int teardown(void **state)
     (void)state;
     rig_destroy(&rig);
     return 0;
-}
-
-static const uint8_t *chip_at(uint32_t address)
-{
-    return rig.fake.array + (address - 0x90000000);
 }
 
 static struct ql_frame status(void)
@@ -97,7 +86,7 @@ static void a_mebibyte_arrives_at_the_chips_own_speed(void **state)
     uint64_t start_us = rig.fake.now_us;
     uint32_t count = stream(sizeof image, 0x10000, 0);
     assert_int_equal(rig_end(&rig, ID, count, 20000), 0);
-    assert_memory_equal(chip_at(AT), image, sizeof image);
+    assert_memory_equal(rig_chip_at(&rig, AT), image, sizeof image);
     assert_int_equal(rig.fake.erases, 16);
     assert_int_equal(rig.fake.programs, 4096);
     // 16 erases of 150 ms and 4096 pages of 0.4 ms are 4.04 s; the chip is hardly ever idle (the
@@ -137,10 +126,10 @@ static void a_sector_erase_leaves_its_neighbours(void **state)
     assert_int_equal(rig_begin(&rig, ID, AT + 0x1000, image, 0x2000, 0), 0);
     rig_erase(&rig, ID, 0, AT + 0x2000, 0x1000);
     rig_run_ms(&rig, 200);
-    assert_int_equal(*chip_at(AT + 0x1FFF), 0);
-    assert_int_equal(*chip_at(AT + 0x2000), 0xFF);
-    assert_int_equal(*chip_at(AT + 0x2FFF), 0xFF);
-    assert_int_equal(*chip_at(AT + 0x3000), 0);
+    assert_int_equal(*rig_chip_at(&rig, AT + 0x1FFF), 0);
+    assert_int_equal(*rig_chip_at(&rig, AT + 0x2000), 0xFF);
+    assert_int_equal(*rig_chip_at(&rig, AT + 0x2FFF), 0xFF);
+    assert_int_equal(*rig_chip_at(&rig, AT + 0x3000), 0);
 }
 
 static void a_lost_operation_is_told_at_once_and_sent_again(void **state)
@@ -166,7 +155,7 @@ static void a_lost_operation_is_told_at_once_and_sent_again(void **state)
     for (uint32_t i = 1; i < 4; i++)
         rig_write(&rig, ID, i, AT + i * 0x1000, image + i * 0x1000, 4096);
     assert_int_equal(rig_end(&rig, ID, 4, 1000), 0);
-    assert_memory_equal(chip_at(AT), image, 0x4000);
+    assert_memory_equal(rig_chip_at(&rig, AT), image, 0x4000);
 }
 
 static void a_repeated_operation_has_no_effect(void **state)
@@ -247,7 +236,7 @@ static void the_ring_keeps_every_byte(void **state)
         at += length;
     }
     assert_int_equal(rig_end(&rig, ID, number, 5000), 0);
-    assert_memory_equal(chip_at(AT), image, sizeof image);
+    assert_memory_equal(rig_chip_at(&rig, AT), image, sizeof image);
 }
 
 // The ring has 135184 bytes. After an ERASE (16), 31 WRITEs of 4096 (4112 each) and one of 3584
@@ -322,7 +311,7 @@ static void a_new_update_closes_the_old_one(void **state)
     assert_int_equal(rig_end(&rig, ID + 1, 2, 2000), 0);
     assert_int_equal(rig_end(&rig, ID, 2, 100), 11);
     // The old one's second erase was never done.
-    assert_int_equal(*chip_at(AT + 0x1FFFF), 0);
+    assert_int_equal(*rig_chip_at(&rig, AT + 0x1FFFF), 0);
 }
 
 static void a_refused_begin_leaves_the_open_update(void **state)
@@ -491,7 +480,7 @@ static void what_was_not_erased_ends_in_verify(void **state)
     assert_int_equal(rig_word(&answer, 4), AT);
     // The answer tells the hash of what is in the chip.
     uint8_t digest[32];
-    rig_sha256(chip_at(AT), 0x1000, digest);
+    rig_sha256(rig_chip_at(&rig, AT), 0x1000, digest);
     assert_int_equal(answer.length, 40);
     assert_memory_equal(answer.payload + 8, digest, 32);
     expect_failure(16, AT);
