@@ -18,7 +18,8 @@
 
 static int fail_file(struct ql_failure *failure, const char *path, const char *what)
 {
-    ql_fail(failure, QL_BOOTLOADER_FILE, "%s is no bootloader that can be used: %s", path, what);
+    ql_fail(failure, QL_BOOTLOADER_FILE, "%s is no quadlane bootloader that can be used: %s", path,
+            what);
     ql_hint(failure, "the build puts them into build/firmware: BOARD-flash.bin, or "
                      "BOARD-flash-locked.bin with an issuer");
     return -QL_BOOTLOADER_FILE;
@@ -33,17 +34,19 @@ static uint32_t image_crc(const uint8_t *image, uint32_t size)
     return ql_crc32(crc, image + at + 4, size - at - 4);
 }
 
-static int check_marker(const struct ql_bootloader *bootloader, const char *path,
+static int check_marker(const struct ql_bootloader *bootloader, const char *path, uint32_t address,
                         struct ql_failure *failure)
 {
+    char text[64];
     const uint8_t *marker = bootloader->bytes + QL_MARKER_OFFSET;
     if (bootloader->size < QL_BOOTLOADER_MIN || ql_load_u32(marker) != QL_MARKER_MAGIC)
         return fail_file(failure, path, "there is no marker of a bootloader in it");
     if (ql_load_u16(marker + QL_MARKER_VERSION) != QL_MARKER_VERSION_KNOWN ||
         ql_load_u16(marker + QL_MARKER_SIZE_FIELD) != QL_MARKER_SIZE)
         return fail_file(failure, path, "its marker is of a version that this tool does not know");
-    if (ql_load_u32(marker + QL_MARKER_ADDRESS) != QL_BOOTLOADER_ADDRESS)
-        return fail_file(failure, path, "it is made for another address than 0x08000000");
+    snprintf(text, sizeof text, "it is made for another address than 0x%08X", address);
+    if (ql_load_u32(marker + QL_MARKER_ADDRESS) != address)
+        return fail_file(failure, path, text);
     if (bootloader->size > QL_BOOTLOADER_MAX || bootloader->size % 4 != 0)
         return fail_file(failure, path, "its size is not one that a bootloader can have");
     if (ql_load_u32(marker + QL_MARKER_LENGTH) != bootloader->size)
@@ -69,6 +72,16 @@ static void take_marker(struct ql_bootloader *bootloader)
     ql_fingerprint(bootloader->key, bootloader->issuer);
 }
 
+int ql_bootloader_parse(struct ql_bootloader *bootloader, const char *path, uint8_t *bytes,
+                        uint32_t size, uint32_t address, struct ql_failure *failure)
+{
+    *bootloader = (struct ql_bootloader){.bytes = bytes, .size = size};
+    const int result = check_marker(bootloader, path, address, failure);
+    if (result == 0)
+        take_marker(bootloader);
+    return result;
+}
+
 int ql_bootloader_load(struct ql_bootloader *bootloader, const char *path,
                        struct ql_failure *failure)
 {
@@ -81,15 +94,12 @@ int ql_bootloader_load(struct ql_bootloader *bootloader, const char *path,
         (image.format != QL_FORMAT_BIN && image.extents[0].address != QL_BOOTLOADER_ADDRESS)) {
         result = fail_file(failure, path, "it does not lie in one piece at 0x08000000");
     } else {
-        bootloader->bytes = image.extents[0].data;
-        bootloader->size = image.extents[0].size;
+        result = ql_bootloader_parse(bootloader, path, image.extents[0].data, image.extents[0].size,
+                                     QL_BOOTLOADER_ADDRESS, failure);
         image.extents[0].data = NULL;
-        result = check_marker(bootloader, path, failure);
     }
     ql_image_free(&image);
-    if (result == 0)
-        take_marker(bootloader);
-    else
+    if (result != 0)
         ql_bootloader_free(bootloader);
     return result;
 }

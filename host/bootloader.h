@@ -23,6 +23,10 @@ struct ql_bootloader {
 // Reads ELF, Intel HEX or a raw binary. -QL_BOOTLOADER_FILE if it is no whole bootloader.
 int ql_bootloader_load(struct ql_bootloader *bootloader, const char *path,
                        struct ql_failure *failure);
+// The same for `bytes` that are there already, made for `address`; the caller keeps them. `path` is
+// for the sentence.
+int ql_bootloader_parse(struct ql_bootloader *bootloader, const char *path, uint8_t *bytes,
+                        uint32_t size, uint32_t address, struct ql_failure *failure);
 void ql_bootloader_free(struct ql_bootloader *bootloader);
 
 enum ql_lock_change {

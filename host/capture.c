@@ -79,7 +79,7 @@ static int follow(struct ql_capture *capture, struct ql_child *child, const char
     return 0;
 }
 
-int ql_capture_run(struct ql_capture *capture, char *const *words, uint64_t limit_ns,
+int ql_capture_run(struct ql_capture *capture, const char *const *words, uint64_t limit_ns,
                    const struct ql_observer *observer, struct ql_failure *failure)
 {
     int ends[2];
@@ -89,7 +89,8 @@ int ql_capture_run(struct ql_capture *capture, char *const *words, uint64_t limi
     capture->length = 0;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return ql_fail(failure, QL_INTERNAL, "no pipe can be made: %s", strerror(errno));
-    int result = ql_child_spawn(&child, words, ends[1], &error, failure);
+    // execvp() does not change them.
+    int result = ql_child_spawn(&child, (char *const *)(uintptr_t)words, ends[1], &error, failure);
     close(ends[1]);
     if (result == 0 && error != 0)
         result = fail_start(words[0], error, failure);

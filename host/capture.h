@@ -18,7 +18,7 @@ struct ql_capture {
 // `words` as for ql_child_start(). Returns 0 when the program ended, with whatever exit code;
 // -QL_TOOL_MISSING when it cannot be started, -QL_TOOL_FAILED when it was still there at the limit
 // and was ended, -QL_INTERRUPTED when the observer (may be a null pointer) wanted that.
-int ql_capture_run(struct ql_capture *capture, char *const *words, uint64_t limit_ns,
+int ql_capture_run(struct ql_capture *capture, const char *const *words, uint64_t limit_ns,
                    const struct ql_observer *observer, struct ql_failure *failure);
 
 #endif

@@ -7,6 +7,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/install.h"
 
+#include "abi/bytes.h"
+#include "host/bootloader.h"
 #include "host/exst.h"
 #include "host/file.h"
 #include "host/usb_devices.h"
@@ -20,7 +22,6 @@
 
 #define WAYS_MAX    16
 #define DEVICES_MAX 128
-#define TEXT_MARK   "quadlane bootloader ("
 
 static const struct ql_place places[] = {
     [QL_VIA_ANY] = {"-flash.bin", 0x08000000, 0x20000, "the internal flash"},
@@ -55,45 +56,47 @@ const char *ql_via_name(enum ql_via via)
 
 // --- The image ----------------------------------------------------------------------------------
 
-static bool contains(const uint8_t *bytes, size_t size, const void *wanted, size_t length)
-{
-    return memmem(bytes, size, wanted, length) != NULL;
-}
-
 static int fail_foreign(const char *path, const char *what, struct ql_failure *failure)
 {
-    ql_fail(failure, QL_IMAGE_FOREIGN, "%s %s", path, what);
+    if (what != NULL) // else the sentence is there already
+        ql_fail(failure, QL_IMAGE_FOREIGN, "%s %s", path, what);
+    failure->code = QL_IMAGE_FOREIGN;
     ql_hint(failure, "the build makes BOARD-flash.bin for every board; --force installs any file");
     return -QL_IMAGE_FOREIGN;
 }
 
-// A bootloader carries its board's name as a string of its own, and says what it is on USB.
+// What update-bootloader checks, and the way it starts. A second stage's block is filled up behind
+// its image; ql_exst_check() knows it to be whole.
 static int check_bootloader(const char *path, const char *board, const struct ql_place *place,
-                            const uint8_t *bytes, size_t size, struct ql_failure *failure)
+                            uint8_t *bytes, uint32_t size, struct ql_failure *failure)
 {
-    char name[80];
-    char text[120];
-    const int length = snprintf(name, sizeof name, "%c%.64s", 0, board);
-    const uint32_t stack =
-        (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
-    const uint32_t start =
-        (uint32_t)bytes[7] << 24 | (uint32_t)bytes[6] << 16 | (uint32_t)bytes[5] << 8 | bytes[4];
-    if (!contains(bytes, size, TEXT_MARK, sizeof TEXT_MARK - 1))
-        return fail_foreign(path, "is no quadlane bootloader", failure);
-    if (!contains(bytes, size, name, (size_t)length + 1)) {
-        snprintf(text, sizeof text, "is a bootloader for another board, not for %.64s", board);
+    struct ql_bootloader bootloader;
+    char text[160];
+    uint32_t address = place->address;
+    if (place == &places[QL_VIA_MAKER]) {
+        const int result = ql_exst_check(path, bytes, size, failure);
+        if (result != 0)
+            return result;
+        const uint32_t length = ql_load_u32(bytes + QL_MARKER_OFFSET + QL_MARKER_LENGTH);
+        size = length < size ? length : size;
+        address = QL_EXST_ADDRESS;
+    }
+    if (ql_bootloader_parse(&bootloader, path, bytes, size, address, failure) != 0)
+        return fail_foreign(path, NULL, failure);
+    if (strcmp(bootloader.board, board) != 0) {
+        snprintf(text, sizeof text, "is a bootloader for another board, %s, not for %.64s",
+                 bootloader.board, board);
         return fail_foreign(path, text, failure);
     }
-    if (place == &places[QL_VIA_MAKER])
-        return ql_exst_check(path, bytes, size, failure);
-    if ((stack >> 24 < 0x20 || stack >> 24 > 0x24 || start < place->address ||
-         start >= place->address + size))
-        return fail_foreign(path, "is not linked for the internal flash", failure);
+    const uint32_t stack = ql_load_u32(bytes);
+    const uint32_t start = ql_load_u32(bytes + 4);
+    if (stack >> 24 < 0x20 || stack >> 24 > 0x24 || start < address || start >= address + size)
+        return fail_foreign(path, "has no vector table that can be right", failure);
     return 0;
 }
 
 static int check_image(const char *path, const char *board, const struct ql_place *place, bool any,
-                       const uint8_t *bytes, size_t size, struct ql_failure *failure)
+                       uint8_t *bytes, size_t size, struct ql_failure *failure)
 {
     char text[160];
     if (size == 0)
@@ -105,11 +108,7 @@ static int check_image(const char *path, const char *board, const struct ql_plac
                  size, place->text, place->address, place->address + place->size - 1);
         return fail_foreign(path, text, failure);
     }
-    if (any)
-        return 0;
-    if (size < 1024)
-        return fail_foreign(path, "is too small for a bootloader", failure);
-    return check_bootloader(path, board, place, bytes, size, failure);
+    return any ? 0 : check_bootloader(path, board, place, bytes, (uint32_t)size, failure);
 }
 
 int ql_install_load(const char *path, const char *board, const struct ql_place *place, bool any,
@@ -190,7 +189,7 @@ static bool loader_is_there(void)
     struct ql_usb_device devices[DEVICES_MAX];
     const size_t count = ql_usb_devices(devices, DEVICES_MAX);
     for (size_t i = 0; i < count; i++) {
-        if (devices[i].vid == 0x0483 && devices[i].pid == 0xDF11)
+        if (devices[i].vid == QL_ROM_VID && devices[i].pid == QL_ROM_PID)
             return true;
     }
     return false;
@@ -258,11 +257,16 @@ int ql_install_find(struct ql_way *way, const struct ql_way_wanted *wanted,
 
 int ql_install_start(struct ql_way *way, struct ql_failure *failure)
 {
-    snprintf(way->folder, sizeof way->folder, "/tmp/quadlane-install-XXXXXX");
-    if (mkdtemp(way->folder) != NULL)
+    const char *own = getenv("TMPDIR");
+    const char *parent = own != NULL && own[0] != '\0' ? own : "/tmp";
+    const int length =
+        snprintf(way->folder, sizeof way->folder, "%s/quadlane-install-XXXXXX", parent);
+    if (length > 0 && (size_t)length >= sizeof way->folder)
+        errno = ENAMETOOLONG;
+    else if (mkdtemp(way->folder) != NULL)
         return 0;
     way->folder[0] = '\0';
-    return ql_fail(failure, QL_FILE_UNWRITABLE, "no folder can be made in /tmp: %s",
+    return ql_fail(failure, QL_FILE_UNWRITABLE, "no folder can be made in %.200s: %s", parent,
                    strerror(errno));
 }
 
@@ -331,6 +335,6 @@ int ql_install_write(struct ql_way *way, const uint8_t *bytes, size_t size,
     const int result = ql_file_write(path, bytes, size, failure);
     if (result != 0)
         return result;
-    return way->via == QL_VIA_OPENOCD ? ql_install_write_openocd(way, bytes, size, failure)
+    return way->via == QL_VIA_OPENOCD ? ql_install_write_openocd(way, size, failure)
                                       : ql_install_write_dfu(way, bytes, size, failure);
 }

@@ -33,7 +33,7 @@ struct ql_way {
     char adapter[16];    // OpenOCD: its file in debug/openocd/adapter
     const char *support; // the folder `debug`
     const char *board;   // its name
-    char folder[64];     // for files that pass between the tools; ql_install_start() makes it
+    char folder[512];    // for files that pass between the tools; ql_install_start() makes it
     char unique[25];     // the microcontroller's serial number, as the bootloader spells it; or ""
     const struct ql_observer *observer;
 };
@@ -54,6 +54,7 @@ int ql_install_find(struct ql_way *way, const struct ql_way_wanted *wanted,
 int ql_install_load(const char *path, const char *board, const struct ql_place *place, bool any,
                     uint8_t **bytes, size_t *size, struct ql_failure *failure);
 
+// Makes the way's folder, in $TMPDIR; ql_install_end() takes it away.
 int ql_install_start(struct ql_way *way, struct ql_failure *failure);
 void ql_install_end(struct ql_way *way);
 // All that the place holds now; `bytes` has room for it. Changes nothing on the board, and fails
@@ -64,14 +65,14 @@ int ql_install_write(struct ql_way *way, const uint8_t *bytes, size_t size,
                      struct ql_failure *failure);
 
 // For the two tools.
+enum { QL_ROM_VID = 0x0483, QL_ROM_PID = 0xDF11 }; // the microcontroller's own loader
 int ql_install_find_dfu(struct ql_way *ways, size_t *count, size_t count_max,
                         const struct ql_way_wanted *wanted, struct ql_failure *failure);
 int ql_install_read_dfu(struct ql_way *way, uint8_t *bytes, struct ql_failure *failure);
 int ql_install_write_dfu(struct ql_way *way, const uint8_t *bytes, size_t size,
                          struct ql_failure *failure);
 int ql_install_read_openocd(struct ql_way *way, uint8_t *bytes, struct ql_failure *failure);
-int ql_install_write_openocd(struct ql_way *way, const uint8_t *bytes, size_t size,
-                             struct ql_failure *failure);
+int ql_install_write_openocd(struct ql_way *way, size_t size, struct ql_failure *failure);
 // A file in the way's folder: its name, and its bytes, which must be `size`.
 void ql_install_path(const struct ql_way *way, const char *name, char path[PATH_MAX]);
 int ql_install_take(const struct ql_way *way, const char *name, uint8_t *bytes, size_t size,

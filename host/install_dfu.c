@@ -17,8 +17,6 @@
 #define LIST_LIMIT_NS  (20 * QL_NS_PER_S)
 #define READ_LIMIT_NS  (90 * QL_NS_PER_S)
 #define WRITE_LIMIT_NS (180 * QL_NS_PER_S)
-#define ROM_VID        0x0483
-#define ROM_PID        0xDF11
 #define OWN_VID        0x1209 // quadlane's own DFU does not reach its own flash
 
 // The text between `key` and the next quote, within the line.
@@ -57,7 +55,7 @@ static bool parse_line(const char *line, size_t length, struct ql_way *way, char
         snprintf(way->device, sizeof way->device, "the maker's DFU at USB %s", way->path);
         return true;
     }
-    if (way->vid != ROM_VID || way->pid != ROM_PID || way->alt != 0)
+    if (way->vid != QL_ROM_VID || way->pid != QL_ROM_PID || way->alt != 0)
         return false;
     const char *sector = strstr(name, "/0x08000000/");
     sector = sector != NULL ? sector + 12 + strspn(sector + 12, "0123456789") : "";
@@ -86,7 +84,7 @@ int ql_install_find_dfu(struct ql_way *ways, size_t *count, size_t count_max,
                         const struct ql_way_wanted *wanted, struct ql_failure *failure)
 {
     static struct ql_capture said; // large
-    char *const words[] = {"dfu-util", "-l", NULL};
+    const char *const words[] = {"dfu-util", "-l", NULL};
     char strange[64] = "";
     size_t found = 0;
     const int result = ql_capture_run(&said, words, LIST_LIMIT_NS, NULL, failure);
@@ -115,15 +113,10 @@ static int run(struct ql_way *way, struct ql_capture *said, const char *target, 
 {
     char device[16];
     char alt[16];
-    char *words[16];
-    size_t n = 0;
     snprintf(device, sizeof device, "%04x:%04x", way->vid, way->pid);
     snprintf(alt, sizeof alt, "%u", way->alt);
-    const char *const list[] = {"dfu-util", "-d", device, "-p",   way->path, "-a",
-                                alt,        "-s", target, option, file};
-    for (size_t i = 0; i < sizeof list / sizeof list[0] && list[i] != NULL; i++)
-        words[n++] = (char *)(uintptr_t)list[i]; // execvp() does not change them
-    words[n] = NULL;
+    const char *const words[] = {"dfu-util", "-d", device, "-p",   way->path, "-a",
+                                 alt,        "-s", target, option, file,      NULL};
     return ql_capture_run(said, words, limit_ns, observer, failure);
 }
 

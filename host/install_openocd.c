@@ -33,24 +33,20 @@ static int run(struct ql_way *way, struct ql_capture *said, const char *script, 
     const size_t plain = strspn(way->serial, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                              "abcdefghijklmnopqrstuvwxyz-_.");
     const bool named = plain > 0 && way->serial[plain] == '\0';
-    const char *const list[] = {"openocd",
-                                "-f",
-                                adapter,
-                                "-c",
-                                named ? serial : "set quadlane_any 1",
-                                "-f",
-                                board,
-                                "-c",
-                                "gdb_port disabled; tcl_port disabled; telnet_port disabled",
-                                "-c",
-                                script,
-                                "-c",
-                                "shutdown"};
-    char *words[sizeof list / sizeof list[0] + 1];
-    size_t n = 0;
-    for (; n < sizeof list / sizeof list[0]; n++)
-        words[n] = (char *)(uintptr_t)list[n]; // execvp() does not change them
-    words[n] = NULL;
+    const char *const words[] = {"openocd",
+                                 "-f",
+                                 adapter,
+                                 "-c",
+                                 named ? serial : "set quadlane_any 1",
+                                 "-f",
+                                 board,
+                                 "-c",
+                                 "gdb_port disabled; tcl_port disabled; telnet_port disabled",
+                                 "-c",
+                                 script,
+                                 "-c",
+                                 "shutdown",
+                                 NULL};
     return ql_capture_run(said, words, limit_ns, observer, failure);
 }
 
@@ -168,10 +164,8 @@ int ql_install_read_openocd(struct ql_way *way, uint8_t *bytes, struct ql_failur
     return ql_install_take(way, "before.bin", bytes, place->size, failure);
 }
 
-int ql_install_write_openocd(struct ql_way *way, const uint8_t *bytes, size_t size,
-                             struct ql_failure *failure)
+int ql_install_write_openocd(struct ql_way *way, size_t size, struct ql_failure *failure)
 {
-    (void)bytes; // in image.bin already
     static struct ql_capture said;
     const struct ql_place *place = ql_place_of(way->via);
     char path[PATH_MAX];

@@ -178,6 +178,11 @@ void cli_set_board(struct cli *cli);
 // Sizes for people: "15 MiB", "1.2 MiB", "640 bytes". The text stays valid for some calls.
 const char *cli_size(uint64_t size);
 bool cli_was_interrupted(void);
+// Does somebody sit at a terminal?
+bool cli_can_ask(void);
+// Asks there. 0 when the answer is `phrase` (a null pointer: begins with y), else -QL_INTERRUPTED.
+int cli_ask(struct cli *cli, const char *phrase, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 // The sentence and the hint, on stderr.
 void cli_print_failure(const struct ql_failure *failure);
 

@@ -3,9 +3,6 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
 
-#include <string.h>
-#include <unistd.h>
-
 static int parse(struct cli *cli, uint32_t *address, uint32_t *length)
 {
     if (cli_has(cli, CLI_ALL)) {
@@ -37,14 +34,10 @@ static int parse(struct cli *cli, uint32_t *address, uint32_t *length)
 
 static int ask(struct cli *cli, uint32_t address, uint32_t length)
 {
-    char answer[16] = "";
-    if (cli_has(cli, CLI_YES) || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+    if (cli_has(cli, CLI_YES) || !cli_can_ask())
         return 0;
-    fprintf(stderr, "erase %s, 0x%08X..0x%08X, of board %s? [y/N] ", cli_size(length), address,
-            address + (length - 1), cli->connection.board.serial);
-    if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
-        return 0;
-    return ql_fail(&cli->failure, QL_INTERRUPTED, "declined; nothing in the chip was changed");
+    return cli_ask(cli, NULL, "erase %s, 0x%08X..0x%08X, of board %s? [y/N] ", cli_size(length),
+                   address, address + (length - 1), cli->connection.board.serial);
 }
 
 static int erase(struct cli *cli, uint32_t address, uint32_t length)

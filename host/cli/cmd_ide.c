@@ -68,29 +68,10 @@ struct ide_file *ide_add(struct ide *ide, const char *format, ...)
 
 // --- Where things are ---------------------------------------------------------------------------
 
-static bool is_folder(const char *path)
-{
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-static int check_adapter(struct ide *ide)
-{
-    static const char *const adapters[] = {"stlink", "jlink", "cmsis-dap", "virtual"};
-    ide->adapter = ide->cli->adapter != NULL ? ide->cli->adapter : adapters[0];
-    for (size_t i = 0; i < sizeof adapters / sizeof adapters[0]; i++) {
-        if (strcmp(ide->adapter, adapters[i]) == 0)
-            return 0;
-    }
-    return ql_fail(&ide->cli->failure, QL_USAGE,
-                   "there is no adapter \"%.60s\": choose stlink, jlink, cmsis-dap or virtual",
-                   ide->adapter);
-}
-
 static int find_folder(struct ide *ide)
 {
     const char *wanted = ide->cli->folder != NULL ? ide->cli->folder : ".";
-    if (realpath(wanted, ide->folder) != NULL && is_folder(ide->folder))
+    if (realpath(wanted, ide->folder) != NULL && cli_is_folder(ide->folder))
         return 0;
     ql_fail(&ide->cli->failure, QL_FILE_MISSING, "there is no folder %.200s", wanted);
     ql_hint(&ide->cli->failure, "--folder is the project's own; leave it out for the current one");
@@ -247,11 +228,12 @@ static int write_files(struct ide *ide)
 static int prepare(struct ide *ide)
 {
     ide->board = ide->cli->board_name;
+    ide->adapter = ide->cli->adapter != NULL ? ide->cli->adapter : "stlink";
     int result = cli_find_support(ide->tool, ide->support, &ide->cli->failure);
     if (result == 0)
         result = cli_check_board(ide->support, ide->board, &ide->cli->failure);
     if (result == 0)
-        result = check_adapter(ide);
+        result = cli_check_adapter(ide->support, ide->adapter, &ide->cli->failure);
     if (result == 0)
         result = find_folder(ide);
     if (result == 0)

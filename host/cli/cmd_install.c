@@ -9,14 +9,12 @@
 #include "host/file.h"
 #include "host/install.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define APPEAR_WAIT_NS (8 * QL_NS_PER_S)
-#define ANSWER_LOOK_MS 100
 #define SAVES_MAX      100
 
 struct install {
@@ -37,21 +35,6 @@ struct install {
 };
 
 // --- Preparing ----------------------------------------------------------------------------------
-
-static int check_adapter(const struct install *install)
-{
-    char path[2 * PATH_MAX];
-    const char *adapter = install->cli->adapter;
-    if (adapter == NULL)
-        return 0;
-    snprintf(path, sizeof path, "%s/openocd/adapter/%.60s.cfg", install->support, adapter);
-    if (strchr(adapter, '/') == NULL && strlen(adapter) < sizeof install->way.adapter &&
-        access(path, R_OK) == 0)
-        return 0;
-    return ql_fail(&install->cli->failure, QL_USAGE,
-                   "there is no adapter \"%.60s\": choose stlink, jlink, cmsis-dap or virtual",
-                   adapter);
-}
 
 static int parse_via(struct install *install, enum ql_via *via)
 {
@@ -75,7 +58,7 @@ static int parse_via(struct install *install, enum ql_via *via)
 // The image that belongs to the tool: beside it in a build, in the share folder when installed.
 static void find_image(struct install *install)
 {
-    const char *const formats[] = {"%s/firmware/%s%s", "%s/../share/quadlane/firmware/%s%s"};
+    static const char *const places[] = {"../share/quadlane/firmware", "firmware"};
     char folder[PATH_MAX];
     if (install->cli->install.image != NULL) {
         snprintf(install->image_path, sizeof install->image_path, "%s",
@@ -84,9 +67,9 @@ static void find_image(struct install *install)
     }
     snprintf(folder, sizeof folder, "%s", install->tool);
     *strrchr(folder, '/') = '\0';
-    for (size_t i = 2; i > 0; i--) {
-        snprintf(install->image_path, sizeof install->image_path, i == 2 ? formats[1] : formats[0],
-                 folder, install->board, install->place->suffix);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(install->image_path, sizeof install->image_path, "%s/%s/%s%s", folder, places[i],
+                 install->board, install->place->suffix);
         if (access(install->image_path, F_OK) == 0)
             return;
     }
@@ -144,7 +127,7 @@ static int prepare(struct install *install)
     if (result == 0)
         result = parse_via(install, &via);
     if (result == 0)
-        result = check_adapter(install);
+        result = cli_check_adapter(install->support, cli->adapter, &cli->failure);
     install->place = ql_place_of(via);
     if (result == 0)
         result = load_image(install);
@@ -204,33 +187,17 @@ static int choose_save(struct install *install)
     return -QL_FILE_EXISTS;
 }
 
-// A line from the terminal; Ctrl-C ends the waiting whenever it comes.
-static bool read_answer(char *answer, size_t size)
-{
-    struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
-    while (!cli_was_interrupted()) {
-        if (poll(&terminal, 1, ANSWER_LOOK_MS) > 0)
-            return fgets(answer, (int)size, stdin) != NULL;
-    }
-    return false;
-}
-
 static int ask(struct install *install)
 {
     struct cli *cli = install->cli;
-    char answer[16] = "";
     if (cli_has(cli, CLI_YES))
         return 0;
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    if (!cli_can_ask()) {
         ql_fail(&cli->failure, QL_USAGE, "there is nobody to ask; nothing was changed");
         ql_hint(&cli->failure, "--yes installs without asking");
         return -QL_USAGE;
     }
-    fflush(stdout);
-    fprintf(stderr, "install %s on it? [y/N] ", install->image_path);
-    if (read_answer(answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y'))
-        return 0;
-    return ql_fail(&cli->failure, QL_INTERRUPTED, "declined; nothing was changed");
+    return cli_ask(cli, NULL, "install %s on it? [y/N] ", install->image_path);
 }
 
 // Where a maker's bootloader may be, the second stage would leave it alone.

@@ -7,7 +7,6 @@
 #include "host/bootloader.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static const struct choice {
     const char *words[2];
@@ -91,12 +90,11 @@ static void show(struct cli *cli)
 static int confirm(struct cli *cli, const struct choice *choice)
 {
     char phrase[80];
-    char typed[sizeof phrase + 2] = "";
     snprintf(phrase, sizeof phrase, "protect %s %s %s", choice->words[0], choice->words[1],
              cli->connection.board.serial);
     if (cli->confirm != NULL && strcmp(cli->confirm, phrase) == 0)
         return 0;
-    if (cli->confirm != NULL || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    if (cli->confirm != NULL || !cli_can_ask()) {
         ql_fail(&cli->failure, QL_USAGE,
                 cli->confirm != NULL ? "--confirm \"%s\" is not the phrase; nothing was changed"
                                      : "%s needs a confirmation; nothing was changed",
@@ -105,12 +103,7 @@ static int confirm(struct cli *cli, const struct choice *choice)
                 phrase);
         return -QL_USAGE;
     }
-    fprintf(stderr, "%sTo go on, type: %s\n> ", choice->warning, phrase);
-    if (fgets(typed, sizeof typed, stdin) != NULL)
-        typed[strcspn(typed, "\n")] = '\0';
-    return strcmp(typed, phrase) == 0
-               ? 0
-               : ql_fail(&cli->failure, QL_INTERRUPTED, "declined; nothing was changed");
+    return cli_ask(cli, phrase, "%sTo go on, type: %s\n> ", choice->warning, phrase);
 }
 
 static bool is_so(const struct ql_board *board, enum ql_protect what)

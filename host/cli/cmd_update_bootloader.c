@@ -7,7 +7,6 @@
 #include "host/cli/keys_file.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static void say_lock(const struct cli *cli, const struct ql_bootloader *bootloader)
 {
@@ -60,10 +59,9 @@ static void warn_of_lock(const struct cli *cli, const struct ql_bootloader *boot
 
 static int ask(struct cli *cli, const struct ql_bootloader *bootloader)
 {
-    char answer[16] = "";
     if (cli_has(cli, CLI_YES))
         return 0;
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    if (!cli_can_ask()) {
         ql_fail(&cli->failure, QL_USAGE,
                 "replacing the bootloader needs --yes where nobody can be asked; nothing was "
                 "changed");
@@ -71,15 +69,13 @@ static int ask(struct cli *cli, const struct ql_bootloader *bootloader)
         return -QL_USAGE;
     }
     warn_of_lock(cli, bootloader);
-    fprintf(stderr,
-            "For the next seconds the board has no bootloader. If its power goes in that moment, "
-            "it comes\nback only through the microcontroller's ROM (BOOT0 and dfu-util) or a "
-            "probe. Programs in the\nchip stay in any case.\nReplace the bootloader of board %s? "
-            "[y/N] ",
-            cli->connection.board.serial);
-    if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
-        return 0;
-    return ql_fail(&cli->failure, QL_INTERRUPTED, "declined; nothing was changed");
+    return cli_ask(
+        cli, NULL,
+        "For the next seconds the board has no bootloader. If its power goes in that moment, "
+        "it comes\nback only through the microcontroller's ROM (BOOT0 and dfu-util) or a "
+        "probe. Programs in the\nchip stay in any case.\nReplace the bootloader of board %s? "
+        "[y/N] ",
+        cli->connection.board.serial);
 }
 
 static int replace(struct cli *cli, const struct ql_bootloader *bootloader)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_folder(const char *path)
+bool cli_is_folder(const char *path)
 {
     struct stat status;
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
@@ -31,7 +31,7 @@ int cli_find_support(char tool[PATH_MAX], char support[PATH_MAX], struct ql_fail
     for (size_t i = 0; i < 2; i++) {
         char path[PATH_MAX + 40];
         snprintf(path, sizeof path, "%s%s/openocd", folder, places[i]);
-        if (!is_folder(path))
+        if (!cli_is_folder(path))
             continue;
         *strrchr(path, '/') = '\0';
         if (realpath(path, support) != NULL)
@@ -44,14 +44,13 @@ int cli_find_support(char tool[PATH_MAX], char support[PATH_MAX], struct ql_fail
     return -QL_SUPPORT_MISSING;
 }
 
-static void list_boards(const char *support, char *list, size_t size)
+// The names in a folder of OpenOCD's files: "art_pi, daisy_seed, ...".
+static void list_names(const char *folder, char *list, size_t size)
 {
-    char path[PATH_MAX + 16];
     struct dirent **entries = NULL;
     size_t used = 0;
     list[0] = '\0';
-    snprintf(path, sizeof path, "%s/openocd", support);
-    const int count = scandir(path, &entries, NULL, alphasort);
+    const int count = scandir(folder, &entries, NULL, alphasort);
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
         const size_t length = strlen(name);
@@ -64,19 +63,38 @@ static void list_boards(const char *support, char *list, size_t size)
         free(entries);
 }
 
-int cli_check_board(const char *support, const char *board, struct ql_failure *failure)
+static bool has_name(const char *folder, const char *name)
 {
     char path[PATH_MAX + 300];
+    snprintf(path, sizeof path, "%s/%.200s.cfg", folder, name);
+    return strchr(name, '/') == NULL && access(path, R_OK) == 0;
+}
+
+int cli_check_board(const char *support, const char *board, struct ql_failure *failure)
+{
+    char folder[PATH_MAX + 16];
     char list[256];
-    if (board != NULL) {
-        snprintf(path, sizeof path, "%s/openocd/%.200s.cfg", support, board);
-        if (strchr(board, '/') == NULL && access(path, R_OK) == 0)
-            return 0;
+    snprintf(folder, sizeof folder, "%s/openocd", support);
+    if (board != NULL && has_name(folder, board))
+        return 0;
+    if (board != NULL)
         ql_fail(failure, QL_BOARD_UNKNOWN, "there is no board \"%.100s\"", board);
-    } else {
+    else
         ql_fail(failure, QL_BOARD_UNKNOWN, "the board's name is missing");
-    }
-    list_boards(support, list, sizeof list);
+    list_names(folder, list, sizeof list);
     ql_hint(failure, "choose with --board: %s", list);
     return -QL_BOARD_UNKNOWN;
+}
+
+int cli_check_adapter(const char *support, const char *adapter, struct ql_failure *failure)
+{
+    char folder[PATH_MAX + 32];
+    char list[256];
+    snprintf(folder, sizeof folder, "%s/openocd/adapter", support);
+    if (adapter == NULL || has_name(folder, adapter))
+        return 0;
+    list_names(folder, list, sizeof list);
+    ql_fail(failure, QL_USAGE, "there is no adapter \"%.60s\"", adapter);
+    ql_hint(failure, "choose with --adapter: %s", list);
+    return -QL_USAGE;
 }

@@ -7,6 +7,7 @@
 #include "host/error.h"
 
 #include <limits.h>
+#include <stdbool.h>
 
 // This program's own path, and the folder `debug` of the checkout or of the installation that it
 // belongs to.
@@ -14,5 +15,8 @@ int cli_find_support(char tool[PATH_MAX], char support[PATH_MAX], struct ql_fail
 // Is there a board of this name (a null pointer: none was given)? Else the hint lists those that
 // there are.
 int cli_check_board(const char *support, const char *board, struct ql_failure *failure);
+// The same for a debug probe's adapter, but none is fine.
+int cli_check_adapter(const char *support, const char *adapter, struct ql_failure *failure);
+bool cli_is_folder(const char *path);
 
 #endif

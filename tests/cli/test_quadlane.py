@@ -481,8 +481,11 @@ def test_terminal():
             for line in re.split(r"[\r\n]+", shown.split("390.62")[0].replace("\x1b[K", "")):
                 if line.startswith(("comparing", "writing", "verifying")):
                     check(len(line) < columns, f"{len(line)} columns of {columns}: {line}")
-        code, shown = on_terminal(["erase", "--all", *port], 80, b"n\n")
-        check(code == 130 and "declined" in shown, f"{code} {shown}")
+        board.chip[:] = bytes(16 << 20)
+        for typed in (b"n\n", b"\n", b"yesterday\x03", b"\x04"):
+            code, shown = on_terminal(["erase", "--all", *port], 80, typed)
+            check(code == 130 and "declined" in shown, f"{typed}: {code} {shown}")
+        check(not any(board.chip), "the chip after all these answers")
         code, shown = on_terminal(["erase", "0x90100000", "4K", *port], 80, b"y\n")
         check(code == 0 and "blank now" in shown, f"{code} {shown}")
 

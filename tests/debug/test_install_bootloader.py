@@ -200,6 +200,8 @@ class Loader:
         (self.folder / "list.json").write_text(json.dumps(devices))
         self.flash = self.folder / "0x08000000.bin"
         self.flash.write_bytes(content.ljust(SIZE, b"\xff"))
+        self.passing = self.folder / "passing"
+        self.passing.mkdir()
         self.set_faults(**(faults or {}))
 
     def set_faults(self, **faults):
@@ -209,14 +211,16 @@ class Loader:
         return self
 
     def __exit__(self, *unused):
+        left = list(self.passing.iterdir())
         self.temporary.cleanup()
+        check_equal(left, [], "what stays in $TMPDIR")
 
     def install(self, *arguments, board=NAME, limit_s=60):
         return install(self.folder, "--board", board, "--yes", "--wait", "0", *arguments, limit_s=limit_s,
                        environment=self.environment())
 
     def environment(self):
-        return {"PATH": f"{self.folder}:{os.environ['PATH']}", "DFU_DOUBLE": str(self.folder)}
+        return {"PATH": f"{self.folder}:{os.environ['PATH']}", "DFU_DOUBLE": str(self.folder), "TMPDIR": str(self.passing)}
 
     def log(self):
         path = self.folder / "log.txt"
@@ -232,6 +236,8 @@ def test_dfu():
         check_bytes((loader.folder / f"{NAME}-before.bin").read_bytes(), OTHER, "what was saved")
         for line in loader.log()[1:]:
             check(line.startswith("-d 0483:df11 -p 1-2 -a 0 -s 0x08000000"), line)
+        files = [line.split()[-1] for line in loader.log() if " -U " in line or " -D " in line]
+        check_equal([pathlib.Path(file).parent.parent for file in files], [loader.passing] * 3, "where files pass between the tools")
         check("leave" in loader.log()[-1] and " -D " not in loader.log()[-1], f"the end: {loader.log()}")
         check_tool(loader.install(), 0, "the same as the image")
         check(sum(" -D " in line for line in loader.log()) == 1, f"written twice: {loader.log()}")
@@ -331,6 +337,14 @@ def test_images():
         image.write_bytes(OTHER)
         check_tool(loader.install("--image", image), 93, ["is no quadlane bootloader", "--force"])
         check_tool(loader.install("--image", loader.folder / "none.bin"), 10)
+        for offset in (0, 0x400, len(IMAGE) - 1):
+            image.write_bytes(IMAGE[:offset] + bytes([IMAGE[offset] ^ 1]) + IMAGE[offset + 1:])
+            check_tool(loader.install("--image", image), 93, ["checksum", "--force"])
+        image.write_bytes(IMAGE[:-4])
+        check_tool(loader.install("--image", image), 93, ["cut"])
+        loader.passing.rmdir()
+        check_tool(loader.install(), 14, [str(loader.passing), "No such file"])
+        loader.passing.mkdir()
         image.write_bytes(b"")
         check_tool(loader.install("--image", image), 13)
         check_tool(loader.install(board="no_such_board"), 81, NAME)
