@@ -267,6 +267,23 @@ uint8_t *rig_chip_at(const struct rig *rig, uint32_t address)
     return rig->fake.array + (address - 0x90000000);
 }
 
+const uint8_t *rig_slot(const struct rig *rig, unsigned place)
+{
+    return rig->fake.array + 0xF0000 + 256 * place;
+}
+
+const uint8_t *rig_last_record(const struct rig *rig)
+{
+    const uint8_t *last = NULL;
+    for (unsigned place = 0; place < 256; place++) {
+        const uint8_t *slot = rig_slot(rig, place);
+        if (memcmp(slot, "QDLR", 4) == 0 &&
+            (!last || ql_load_u32(slot + 4) > ql_load_u32(last + 4)))
+            last = slot;
+    }
+    return last;
+}
+
 uint32_t rig_word(const struct ql_frame *frame, unsigned offset)
 {
     return ql_load_u32(frame->payload + offset);

@@ -71,6 +71,9 @@ uint16_t rig_end(struct rig *rig, uint32_t id, uint32_t count, uint32_t limit_ms
 void rig_program(uint8_t *image, size_t size, uint32_t address);
 // What stands in the chip there.
 uint8_t *rig_chip_at(const struct rig *rig, uint32_t address);
+// The log's place, and its newest record, or NULL.
+const uint8_t *rig_slot(const struct rig *rig, unsigned place);
+const uint8_t *rig_last_record(const struct rig *rig);
 
 void rig_sha256(const uint8_t *bytes, size_t length, uint8_t digest[32]);
 uint32_t rig_word(const struct ql_frame *frame, unsigned offset);

@@ -200,19 +200,9 @@ static uint32_t started_at(void)
 
 // --- What the chip then holds -------------------------------------------------------------------
 
-static const uint8_t *slot(unsigned place)
-{
-    return rig.fake.array + 0xF0000 + 256 * place;
-}
-
-// The newest record of the log.
 static const uint8_t *last_record(void)
 {
-    const uint8_t *last = NULL;
-    for (unsigned place = 0; place < 256; place++)
-        if (memcmp(slot(place), "QDLR", 4) == 0 &&
-            (!last || ql_load_u32(slot(place) + 4) > ql_load_u32(last + 4)))
-            last = slot(place);
+    const uint8_t *last = rig_last_record(&rig);
     assert_non_null(last);
     return last;
 }
@@ -221,7 +211,7 @@ static unsigned count_records(uint8_t kind)
 {
     unsigned count = 0;
     for (unsigned place = 0; place < 256; place++)
-        count += memcmp(slot(place), "QDLR", 4) == 0 && slot(place)[9] == kind;
+        count += memcmp(rig_slot(&rig, place), "QDLR", 4) == 0 && rig_slot(&rig, place)[9] == kind;
     return count;
 }
 

@@ -369,6 +369,23 @@ static void blank_is_all_ff(void **state)
     }
 }
 
+static void erases_begin_at_their_multiples(void **state)
+{
+    (void)state;
+    assert_int_equal(nor_start(&nor), 0);
+    // 4, 32 and 64 KiB.
+    assert_int_equal(nor_erase_size(&nor, 0x90110000, NOR_ERASE_MAX), 0x10000);
+    assert_int_equal(nor_erase_size(&nor, 0x90118000, NOR_ERASE_MAX), 0x8000);
+    assert_int_equal(nor_erase_size(&nor, 0x90119000, NOR_ERASE_MAX), 0x1000);
+    assert_int_equal(nor_erase_size(&nor, 0x90110000, 0xFFFF), 0x8000);
+    assert_int_equal(nor_erase_size(&nor, 0x90110000, 0x7FFF), 0x1000);
+    assert_int_equal(nor_erase_size(&nor, 0x90110000, 0), 0x1000);
+    assert_int_equal(nor_sector_down(&nor, 0x90110FFF), 0x90110000);
+    assert_int_equal(nor_sector_down(&nor, 0x90111000), 0x90111000);
+    assert_int_equal(nor_sector_up(&nor, 0x90111000), 0x90111000);
+    assert_int_equal(nor_sector_up(&nor, 0x90111001), 0x90112000);
+}
+
 #define NOR_TEST(test) cmocka_unit_test_setup(test, setup)
 
 int main(void)
@@ -394,6 +411,7 @@ int main(void)
         NOR_TEST(protection_is_taken_away_where_01h_writes_both_registers),
         NOR_TEST(protection_that_stays_is_told),
         NOR_TEST(individual_locks_are_opened),
+        NOR_TEST(erases_begin_at_their_multiples),
         cmocka_unit_test(blank_is_all_ff),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -157,13 +157,7 @@ static uint32_t started_at(void)
 
 static uint8_t last_record_kind(void)
 {
-    const uint8_t *last = NULL;
-    for (unsigned place = 0; place < 256; place++) {
-        const uint8_t *slot = rig.fake.array + 0xF0000 + 256 * place;
-        if (memcmp(slot, "QDLR", 4) == 0 &&
-            (!last || ql_load_u32(slot + 4) > ql_load_u32(last + 4)))
-            last = slot;
-    }
+    const uint8_t *last = rig_last_record(&rig);
     return last ? last[9] : 0;
 }
 

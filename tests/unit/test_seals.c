@@ -38,17 +38,12 @@ static int teardown(void **state)
     return 0;
 }
 
-static const uint8_t *slot(unsigned place)
-{
-    return rig.fake.array + 0xF0000 + 256 * place;
-}
-
 static void expect_record(unsigned place, uint8_t kind, uint32_t address, uint32_t length)
 {
-    assert_memory_equal(slot(place), "QDLR", 4);
-    assert_int_equal(slot(place)[9], kind);
-    assert_int_equal(ql_load_u32(slot(place) + 12), address);
-    assert_int_equal(ql_load_u32(slot(place) + 16), length);
+    assert_memory_equal(rig_slot(&rig, place), "QDLR", 4);
+    assert_int_equal(rig_slot(&rig, place)[9], kind);
+    assert_int_equal(ql_load_u32(rig_slot(&rig, place) + 12), address);
+    assert_int_equal(ql_load_u32(rig_slot(&rig, place) + 16), length);
 }
 
 static uint16_t request_pair(uint8_t kind, uint32_t first, uint32_t second, struct ql_frame *answer)
@@ -153,9 +148,9 @@ static void writing_comes_first_and_sealed_last(void **state)
     expect_record(4, SEALED, AT, 0x2000);
     uint8_t digest[32];
     rig_sha256(image, 0x2000, digest);
-    assert_memory_equal(slot(4) + 32, digest, 32);
-    assert_int_equal(ql_load_u32(slot(4) + 20), open_id());
-    assert_int_equal(ql_load_u32(slot(4) + 28), 1);
+    assert_memory_equal(rig_slot(&rig, 4) + 32, digest, 32);
+    assert_int_equal(ql_load_u32(rig_slot(&rig, 4) + 20), open_id());
+    assert_int_equal(ql_load_u32(rig_slot(&rig, 4) + 28), 1);
     assert_int_equal(rig.fake.low_programs, 5);
     assert_int_equal(boot(), 0);
 }
@@ -201,7 +196,7 @@ static void data_are_cleared_and_unseal_their_owner(void **state)
     assert_int_equal(boot(), 4);
     uint32_t count = send(AT + 0x10000, image, 5000);
     expect_record(4, WRITING, AT + 0x10000, 5000);
-    assert_int_equal(ql_load_u32(slot(4) + 24), AT);
+    assert_int_equal(ql_load_u32(rig_slot(&rig, 4) + 24), AT);
     rig_restart(&rig);
     assert_int_equal(start(), 21);
     assert_int_equal(begin(AT + 0x10000, image, 5000, 0, AT), 0);
@@ -558,7 +553,7 @@ static void the_parts_of_a_program(void **state)
         for (unsigned part = 0; part < 16; part++) {
             uint8_t sum[8];
             part_sum(cases[i].length, cases[i].e, part, sum);
-            assert_memory_equal(slot(2) + 64 + 8 * part, sum, 8);
+            assert_memory_equal(rig_slot(&rig, 2) + 64 + 8 * part, sum, 8);
         }
         rig_restart(&rig);
         for (unsigned part = 0; part < 16; part++)
