@@ -312,6 +312,40 @@ static void what_was_only_erased_is_no_unfinished_program(void **state)
     assert_int_equal(last_record_kind(), CLEARED);
 }
 
+static void boot_refuses_what_has_changed_since(void **state)
+{
+    (void)state;
+    identify();
+    assert_int_equal(command(0x23, "", 0), OK);
+    assert_int_equal(program(0x27, image, 0x1000), OK);
+    assert_int_equal(word_of(0x29, "", 0), crc_of(image, 0x1000, SPACE));
+    assert_int_equal(command(0x30, "", 0), OK);
+    rig_restart(&rig);
+    *rig_chip_at(&rig, AT + 0x321) ^= 1;
+    assert_int_equal(command(0x21, "", 0), OK);
+    assert_int_equal(command(0x30, "", 0), FAILED);
+    assert_int_equal(px4_action(&rig.px4).kind, SERVER_ACT_NOT);
+}
+
+// Only the CRC tells that the external upload is whole, and that another flash is meant.
+static void an_erase_behind_an_external_upload_without_crc_begins_anew(void **state)
+{
+    (void)state;
+    uint8_t bytes[8];
+    uint8_t length[] = {0, 0x10, 0, 0};
+    for (unsigned with_crc = 0; with_crc < 2; with_crc++) {
+        rig_restart(&rig);
+        identify();
+        assert_int_equal(command(0x34, length, 4), OK);
+        assert_true(receive(bytes, 8, 1000) >= 3);
+        assert_int_equal(program(0x35, image, 0x1000), OK);
+        if (with_crc)
+            assert_int_equal(word_of(0x37, length, 4), crc_of(image, 0x1000, 0x1000));
+        assert_int_equal(command(0x23, "", 0), OK);
+        assert_int_equal(program(0x27, image, CHUNK), with_crc ? FAILED : OK);
+    }
+}
+
 static void a_locked_board_changes_and_tells_nothing(void **state)
 {
     (void)state;
@@ -462,6 +496,8 @@ int main(void)
         PX4_TEST(a_failure_ends_the_upload),
         PX4_TEST(the_external_erase_tells_percents),
         PX4_TEST(what_was_only_erased_is_no_unfinished_program),
+        PX4_TEST(boot_refuses_what_has_changed_since),
+        PX4_TEST(an_erase_behind_an_external_upload_without_crc_begins_anew),
         PX4_TEST(a_locked_board_changes_and_tells_nothing),
         PX4_TEST(the_gates_want_every_question),
         PX4_TEST(the_size_is_the_limit),
