@@ -281,6 +281,7 @@ const struct cli_verb cli_ide = {
         "what\n"
         "is named \"quadlane: ...\" is replaced.",
     .options = CLI_BOARD_NAME | CLI_ADAPTER | CLI_FOLDER | CLI_FORCE | CLI_COMMON,
+    .meanings = {{CLI_FORCE, "overwrite files that exist"}},
     .arguments_min = 2,
     .arguments_max = 2,
     .works_locked = true,
