@@ -2,7 +2,7 @@
 #
 # A folder's own rules stand in its .mk file. An object's place says how it was compiled:
 #   build/host/...  the PC's compiler          build/asan/...  the same with sanitizers
-#   build/arm/...   Cortex-M7, bare metal
+#   build/arm/...   Cortex-M7, bare metal   build/fuzz/...  the sanitizers' and libFuzzer's
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -32,15 +32,19 @@ all:
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(HOST_CC) $(HOST_CFLAGS) $(CFLAGS_$(<D)) $(CFLAGS_$<) -c $< -o $@
+	$(HOST_CC) $(HOST_CFLAGS) -c $< -o $@
 
 $(BUILD)/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(ASAN_CFLAGS) $(CFLAGS_$(<D)) $(CFLAGS_$<) -c $< -o $@
+	$(CLANG) $(ASAN_CFLAGS) -c $< -o $@
+
+$(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
 $(BUILD)/arm/%.o: %.c
 	@mkdir -p $(@D)
-	$(ARM)gcc $(ARM_CFLAGS) $(CFLAGS_$(<D)) $(CFLAGS_$<) -c $< -o $@
+	$(ARM)gcc $(ARM_CFLAGS) -c $< -o $@
 
 # Programs that a fragment adds: ALL, its tests: TEST_PROGRAMS (each prints TAP).
 ALL           :=

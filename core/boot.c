@@ -5,10 +5,6 @@
 
 #include <stddef.h>
 
-enum {
-    VECTORS_MIN_SIZE = 8, // the two words that every vector table has
-};
-
 bool boot_stack_is_in_ram(uint32_t stack)
 {
     // First address and the one behind the last, RM0433 table 6: DTCM, AXI SRAM, D2 SRAM, SRAM4.
@@ -37,7 +33,7 @@ struct outcome boot_check(uint32_t address, uint32_t stack, uint32_t entry, uint
     if (!boot_stack_is_in_ram(stack))
         return (struct outcome){QL_STATUS_BAD_STACK, stack};
     uint32_t first = entry - 1;
-    if (entry % 2 == 0 || first < address + VECTORS_MIN_SIZE || first >= end)
+    if (entry % 2 == 0 || first < address + BOOT_VECTORS_SIZE || first >= end)
         return (struct outcome){QL_STATUS_BAD_ENTRY, entry};
     return (struct outcome){QL_STATUS_OK, 0};
 }

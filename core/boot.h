@@ -15,6 +15,10 @@ struct outcome {
     uint32_t detail;
 };
 
+enum {
+    BOOT_VECTORS_SIZE = 8, // the two words that every vector table has
+};
+
 // May what lies at `address` be started, if its first words are `stack` and `entry` and it ends
 // before `end`? OK, ALIGNMENT, BLANK, BAD_STACK or BAD_ENTRY.
 struct outcome boot_check(uint32_t address, uint32_t stack, uint32_t entry, uint32_t end);

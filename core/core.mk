@@ -34,10 +34,6 @@ FUZZ_DEVICE_SOURCES := $(ABI_SOURCES) $(CORE_SOURCES) core/lock_open.c tests/uni
                        tests/unit/sodium_hash.c tests/fuzz/device_chip.c tests/fuzz/fuzz_device_frames.c
 FUZZ_DEVICE_OBJECTS := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZ_DEVICE_SOURCES))
 
-$(FUZZ_DEVICE_OBJECTS): $(BUILD)/fuzz/%.o: %.c
-	@mkdir -p $(@D)
-	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
-
 # Seeds lie where tests/fuzz/run keeps what it finds: one for each vector, and the whole session.
 FUZZ_DEVICE_SEEDS   := $(BUILD)/fuzz/found/fuzz_device_frames/session_bodies
 
@@ -53,10 +49,6 @@ FUZZ_PROGRAMS += $(FUZZ_DEVICE)
 FUZZ_DFU         := $(BUILD)/fuzz/fuzz_dfu
 FUZZ_DFU_OBJECTS := $(filter-out %/fuzz_device_frames.o,$(FUZZ_DEVICE_OBJECTS)) $(BUILD)/fuzz/tests/fuzz/fuzz_dfu.o
 FUZZ_DFU_SEEDS   := $(BUILD)/fuzz/found/fuzz_dfu/blank
-
-$(BUILD)/fuzz/tests/fuzz/fuzz_dfu.o: $(BUILD)/fuzz/%.o: %.c
-	@mkdir -p $(@D)
-	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
 $(FUZZ_DFU_SEEDS): tests/fuzz/dfu_seeds
 	$< $(@D)

@@ -88,7 +88,6 @@ struct px4 {
     bool begun;
     uint32_t crc, read_address, read_end, fill; // of the CRC: chip bytes, then FF
     uint32_t start_address;
-    bool sealed; // just now: need not be hashed again
     uint32_t left_ms;
 };
 

@@ -321,7 +321,6 @@ static void boot_begin(struct px4 *px4)
         return;
     }
     px4->begun = false;
-    px4->sealed = false;
     px4->start_address = area_first(px4);
     px4->work = px4->area == PX4_AREA_NONE ? PX4_WORK_START : PX4_WORK_SEAL;
 }
@@ -342,8 +341,6 @@ static bool seal_run_step(struct px4 *px4)
     }
     if (update_is_open(update))
         return false;
-    px4->sealed = update->state == QL_UPDATE_COMPLETE &&
-                  (update->flags & QL_BEGIN_FLAG_PROGRAM) != 0 && px4->first == px4->start_address;
     px4->area = PX4_AREA_NONE;
     px4->empty_internal = false;
     px4->begun = false;
@@ -371,7 +368,8 @@ static bool start_run(struct px4 *px4)
             fail_busy(px4);
         return false;
     }
-    if (px4->sealed) {
+    // What was just sealed need not be hashed again.
+    if (update_is_verified_at(px4->update, px4->start_address)) {
         boot_end(px4, server_program_check(server, px4->start_address));
         return true;
     }

@@ -7,10 +7,6 @@
 
 #include "abi/bytes.h"
 
-enum {
-    VECTORS_MIN_SIZE = 8, // the two words that every vector table has
-};
-
 static const struct outcome outcome_ok = {QL_STATUS_OK, 0};
 
 // OK if all bytes lie in one area.
@@ -78,14 +74,14 @@ static struct outcome vectors_check(const struct ram_check *check)
     const struct ram_service *ram = check->ram;
     if (check->address % QL_BOOT_ALIGNMENT != 0)
         return (struct outcome){QL_STATUS_ALIGNMENT, check->address};
-    if (!is_loaded(check, check->address, VECTORS_MIN_SIZE))
+    if (!is_loaded(check, check->address, BOOT_VECTORS_SIZE))
         return (struct outcome){QL_STATUS_BAD_REQUEST, QL_RAM_RUN_ADDRESS};
     const uint8_t *vectors = ram->bytes(ram->context, check->address);
     uint32_t stack = ql_load_u32(vectors);
     uint32_t entry = ql_load_u32(vectors + 4);
     if (!boot_stack_is_in_ram(stack))
         return (struct outcome){QL_STATUS_BAD_STACK, stack};
-    bool in_vectors = entry - 1 - check->address < VECTORS_MIN_SIZE;
+    bool in_vectors = entry - 1 - check->address < BOOT_VECTORS_SIZE;
     if (entry % 2 == 0 || in_vectors || !is_loaded(check, entry - 1, 2))
         return (struct outcome){QL_STATUS_BAD_ENTRY, entry};
     return outcome_ok;

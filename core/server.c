@@ -71,7 +71,7 @@ uint32_t server_frames_taken(const struct server *server)
 
 struct outcome server_program_check(struct server *server, uint32_t address)
 {
-    struct outcome outcome = update_range_check(&server->update, address, 2 * 4, true);
+    struct outcome outcome = update_range_check(&server->update, address, BOOT_VECTORS_SIZE, true);
     if (outcome.status != QL_STATUS_OK)
         return outcome;
     const struct records_run *run = records_at(&server->records, address);

@@ -14,19 +14,10 @@ void server_settings_apply(struct server *server)
 
 static struct outcome address_check(const struct server *server, uint32_t address)
 {
-    struct outcome range = update_range_check(&server->update, address, 2 * 4, true);
+    struct outcome range = update_range_check(&server->update, address, BOOT_VECTORS_SIZE, true);
     if (range.status == QL_STATUS_OK && address % QL_BOOT_ALIGNMENT != 0)
         return (struct outcome){QL_STATUS_ALIGNMENT, address};
     return range;
-}
-
-// Does a request name this setting?
-static bool is_named(const uint8_t *items, uint32_t length, enum ql_setting tag)
-{
-    for (uint32_t offset = 0; offset < length; offset += 2 + (uint32_t)items[offset + 1])
-        if (items[offset] == tag)
-            return true;
-    return false;
 }
 
 struct outcome server_settings_check(const struct server *server, const uint8_t *items,
@@ -38,10 +29,10 @@ struct outcome server_settings_check(const struct server *server, const uint8_t 
     settings_read(&wanted, store);
     if (outcome.status == QL_STATUS_OK && length > 0)
         outcome = update_chip_check(&server->update);
-    if (outcome.status == QL_STATUS_OK && is_named(items, length, QL_SETTING_BOOT_ADDRESS) &&
-        settings_has(store, QL_SETTING_BOOT_ADDRESS))
+    if (outcome.status == QL_STATUS_OK && settings_has(items, length, QL_SETTING_BOOT_ADDRESS) &&
+        settings_has(store, QL_SETTINGS_SIZE, QL_SETTING_BOOT_ADDRESS))
         outcome = address_check(server, wanted.boot_address);
-    if (outcome.status == QL_STATUS_OK && is_named(items, length, QL_SETTING_GENERATION))
+    if (outcome.status == QL_STATUS_OK && settings_has(items, length, QL_SETTING_GENERATION))
         outcome = lock_check_lowest(&server->lock, wanted.lowest_generation);
     return outcome;
 }

@@ -45,9 +45,9 @@ static const uint8_t *item_find(const uint8_t *items, uint32_t length, uint8_t t
     return NULL;
 }
 
-bool settings_has(const uint8_t store[QL_SETTINGS_SIZE], enum ql_setting tag)
+bool settings_has(const uint8_t *items, uint32_t length, enum ql_setting tag)
 {
-    return item_find(store, QL_SETTINGS_SIZE, (uint8_t)tag) != NULL;
+    return item_find(items, length, (uint8_t)tag) != NULL;
 }
 
 // --- What values there are ----------------------------------------------------------------------

@@ -30,8 +30,8 @@ void settings_clear(uint8_t store[QL_SETTINGS_SIZE]);
 // How many bytes of the store are items.
 uint32_t settings_size(const uint8_t store[QL_SETTINGS_SIZE]);
 
-// Is there an item for this setting?
-bool settings_has(const uint8_t store[QL_SETTINGS_SIZE], enum ql_setting tag);
+// Is there an item for this setting, in a store or in a request that settings_change found right?
+bool settings_has(const uint8_t *items, uint32_t length, enum ql_setting tag);
 
 void settings_read(struct settings *settings, const uint8_t store[QL_SETTINGS_SIZE]);
 

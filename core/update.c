@@ -670,7 +670,7 @@ static void described(struct update *update)
     const uint8_t *vectors = update_chip_bytes(update, update->address);
     uint32_t end = update->address + update->length;
     bool program =
-        update->length >= 2 * 4 &&
+        update->length >= BOOT_VECTORS_SIZE &&
         boot_check(update->address, ql_load_u32(vectors), ql_load_u32(vectors + 4), end).status ==
             QL_STATUS_OK;
     update->flags = program ? QL_BEGIN_FLAG_PROGRAM : 0;

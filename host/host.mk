@@ -26,12 +26,8 @@ $(HOST_UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(HOST_A
 HOST_FUZZ_TARGETS := $(addprefix $(BUILD)/fuzz/,fuzz_elf fuzz_hex fuzz_answers)
 FUZZ_PROGRAMS     += $(HOST_FUZZ_TARGETS)
 
-$(BUILD)/fuzz/host/%.o: %.c
-	@mkdir -p $(@D)
-	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
-
-$(HOST_FUZZ_TARGETS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/host/tests/fuzz/%.o \
-                      $(patsubst %.c,$(BUILD)/fuzz/host/%.o,$(HOST_LIBRARY_SOURCES)) \
+$(HOST_FUZZ_TARGETS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o \
+                      $(patsubst %.c,$(BUILD)/fuzz/%.o,$(HOST_LIBRARY_SOURCES)) \
                       | tests/fuzz/host_seeds
 	@mkdir -p $(@D)
 	tests/fuzz/host_seeds $* $(BUILD)/fuzz/found/$*

@@ -5,7 +5,7 @@ SIM_OTG_OBJECTS   := $(addprefix sim/,$(addsuffix .o,h750_otg h750_otg_registers
 SIM_USB_OBJECTS   := $(addprefix sim/,$(addsuffix .o,usb_host usb_host_wire usb_host_enumerate \
 	usb_host_descriptors usb_host_acm usb_host_control usb_host_remote))
 SIM_CABLE_OBJECTS := $(addprefix sim/,$(addsuffix .o,usb_cable usb_cable_path usb_cable_pty \
-	usb_cable_lockstep usb_cable_redir usb_cable_usbip))
+	usb_cable_lockstep usb_cable_remote usb_cable_redir usb_cable_usbip tcp_socket))
 
 SIM_USB_TESTS := $(addprefix $(BUILD)/asan/tests/model/test_,otg usb_host usb_cable usb_remote usb_peers)
 
@@ -27,10 +27,6 @@ USB_FUZZ         := $(BUILD)/fuzz/fuzz_usb_peers
 USB_FUZZ_OBJECTS := $(addprefix $(BUILD)/fuzz/,$(SIM_USB_OBJECTS) $(SIM_CABLE_OBJECTS) \
                     $(SIM_MACHINE_OBJECTS) tests/model/fake_device.o tests/fuzz/fuzz_usb_peers.o)
 USB_FUZZ_SEEDS   := $(BUILD)/fuzz/found/fuzz_usb_peers/usbip
-
-$(USB_FUZZ_OBJECTS): $(BUILD)/fuzz/%.o: %.c
-	@mkdir -p $(@D)
-	$(CLANG) $(ASAN_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
 $(USB_FUZZ_SEEDS): tests/fuzz/usb_seeds
 	tests/fuzz/usb_seeds $(@D)

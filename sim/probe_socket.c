@@ -8,11 +8,10 @@
 #include "sim/probe_socket.h"
 
 #include "sim/machine.h"
+#include "sim/tcp_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,14 +139,12 @@ static void peer_ready(void *context, int fd, short revents)
 static void listener_ready(void *context, int fd, short revents)
 {
     struct probe_socket *socket = context;
-    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    int on = 1;
+    int peer = tcp_accept(fd);
 
     (void)revents;
     if (peer < 0) {
         return;
     }
-    setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     socket->peer = peer;
     socket->peer_watch = machine_watch(socket->machine, peer, POLLIN, peer_ready, socket);
     watch_set_events(socket->listener_watch, 0); // the next one waits for its turn
@@ -155,30 +152,7 @@ static void listener_ready(void *context, int fd, short revents)
     socket->handler.connected(socket->handler.context);
 }
 
-// --- Creation
-// -------------------------------------------------------------------------------------
-
-static int listen_on(unsigned long port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
-
-    if (fd < 0) {
-        return -1;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 4) != 0) {
-        int reason = errno;
-
-        close(fd);
-        errno = reason;
-        return -1;
-    }
-    return fd;
-}
+// --- Creation -----------------------------------------------------------------------------------
 
 struct probe_socket *probe_socket_create(struct machine *machine, const char *what,
                                          const char *port, const struct probe_handler *handler,
@@ -186,19 +160,16 @@ struct probe_socket *probe_socket_create(struct machine *machine, const char *wh
 {
     struct probe_socket *socket;
     struct sockaddr_in address;
-    socklen_t length = sizeof(address);
-    char *end;
-    unsigned long number = strtoul(port, &end, 10);
     int fd;
 
-    if (end == port || *end != '\0' || port[0] == '-' || number > 65535) {
+    if (strchr(port, ':') != NULL || !tcp_parse(port, &address)) {
         snprintf(error, error_size, "%s takes a TCP port, 0 to 65535, not %s", what, port);
         return NULL;
     }
-    fd = listen_on(number);
+    fd = tcp_listen(&address);
     if (fd < 0) {
-        snprintf(error, error_size, "%s: port %lu on 127.0.0.1 cannot be used: %s", what, number,
-                 strerror(errno));
+        snprintf(error, error_size, "%s: port %u on 127.0.0.1 cannot be used: %s", what,
+                 ntohs(address.sin_port), strerror(errno));
         return NULL;
     }
     socket = calloc(1, sizeof(*socket));
@@ -211,7 +182,6 @@ struct probe_socket *probe_socket_create(struct machine *machine, const char *wh
     socket->listener = fd;
     socket->peer = -1;
     socket->listener_watch = machine_watch(machine, fd, POLLIN, listener_ready, socket);
-    getsockname(fd, (struct sockaddr *)&address, &length);
     fprintf(stderr, "quadlane-board: %s is on 127.0.0.1:%u\n", what, ntohs(address.sin_port));
     return socket;
 }

@@ -46,6 +46,32 @@ void cable_free(struct cable_bytes *bytes)
     *bytes = (struct cable_bytes){0};
 }
 
+bool cable_send(int fd, struct cable_bytes *bytes, bool terminal)
+{
+    while (bytes->count != 0) {
+        ssize_t written = terminal ? write(fd, bytes->data, bytes->count)
+                                   : send(fd, bytes->data, bytes->count, MSG_NOSIGNAL);
+
+        if (written > 0) {
+            cable_consume(bytes, (size_t)written);
+        } else if (written == 0 || errno != EINTR) {
+            return written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+        }
+    }
+    return true;
+}
+
+bool cable_receive(int fd, struct cable_bytes *bytes)
+{
+    uint8_t data[65536];
+    ssize_t count = read(fd, data, sizeof(data));
+
+    if (count > 0) {
+        cable_append(bytes, data, (size_t)count);
+    }
+    return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
 // --- The peer -----------------------------------------------------------------------------------
 
 void cable_set_peer(struct usb_cable *cable, int fd,
@@ -85,28 +111,9 @@ bool cable_feed_host(struct usb_cable *cable)
     return cable->from_peer.count == 0;
 }
 
-static ssize_t peer_write(const struct usb_cable *cable)
-{
-    if (cable->kind == CABLE_PTY) {
-        return write(cable->peer, cable->to_peer.data, cable->to_peer.count);
-    }
-    return send(cable->peer, cable->to_peer.data, cable->to_peer.count, MSG_NOSIGNAL);
-}
-
 bool cable_feed_peer(struct usb_cable *cable)
 {
-    while (cable->peer >= 0 && cable->to_peer.count != 0) {
-        ssize_t written = peer_write(cable);
-
-        if (written > 0) {
-            cable_consume(&cable->to_peer, (size_t)written);
-        } else if (written < 0 && errno == EINTR) {
-            continue;
-        } else {
-            return written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-        }
-    }
-    return true;
+    return cable->peer < 0 || cable_send(cable->peer, &cable->to_peer, cable->kind == CABLE_PTY);
 }
 
 void cable_update_events(struct usb_cable *cable)

@@ -6,11 +6,9 @@
 // SPDX-License-Identifier: MIT
 #include "sim/usb_cable_parts.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define HEADER_SIZE 8u
 #define ANSWER_SIZE 16u
@@ -19,11 +17,6 @@
 #define CONTROL_MAX 8192u
 
 static void lockstep_process(struct usb_cable *cable);
-
-static uint32_t read_u32(const uint8_t *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
 
 static void write_u64(uint8_t *at, uint64_t value)
 {
@@ -68,45 +61,15 @@ static void watch_peer(struct usb_cable *cable)
 
 // --- Answer -------------------------------------------------------------------------------------
 
-static void answer(struct usb_cable *cable)
-{
-    uint8_t head[ANSWER_SIZE] = {0};
-    bool link = usb_host_configured(cable->host);
-    uint32_t count = (uint32_t)cable->in_waiting.count;
-
-    stand_still(cable);
-    cable->run_pending = false;
-    cable->link_told = link;
-    head[0] = link ? 1 : 0;
-    head[1] = usb_host_idle(cable->host) && cable->out_waiting.count == 0 ? 1 : 0;
-    for (unsigned i = 0; i < 4; i++) {
-        head[4 + i] = (uint8_t)(count >> (8 * i));
-    }
-    write_u64(head + 8, machine_now_ns(cable->machine));
-    cable_append(&cable->to_peer, head, sizeof(head));
-    cable_append(&cable->to_peer, cable->in_waiting.data, count);
-    cable->in_waiting.count = 0;
-    if (!cable_feed_peer(cable)) {
-        lockstep_drop(cable);
-        return;
-    }
-    watch_peer(cable);
-}
-
-// Of a control transfer: the device's bytes, not those of the serial port.
-static void control_answer(struct usb_cable *cable, enum usb_transfer_result result,
-                           const uint8_t *data, size_t length)
+static void put_answer(struct usb_cable *cable, uint8_t second, const uint8_t *data, size_t length)
 {
     uint8_t head[ANSWER_SIZE] = {0};
 
     stand_still(cable);
-    cable->control_pending = false;
     cable->link_told = usb_host_configured(cable->host);
     head[0] = cable->link_told ? 1 : 0;
-    head[1] = (uint8_t)result;
-    for (unsigned i = 0; i < 4; i++) {
-        head[4 + i] = (uint8_t)(length >> (8 * i));
-    }
+    head[1] = second;
+    write_le32(head + 4, (uint32_t)length);
     write_u64(head + 8, machine_now_ns(cable->machine));
     cable_append(&cable->to_peer, head, sizeof(head));
     cable_append(&cable->to_peer, data, length);
@@ -115,6 +78,23 @@ static void control_answer(struct usb_cable *cable, enum usb_transfer_result res
         return;
     }
     watch_peer(cable);
+}
+
+static void answer(struct usb_cable *cable)
+{
+    bool idle = usb_host_idle(cable->host) && cable->out_waiting.count == 0;
+
+    cable->run_pending = false;
+    put_answer(cable, idle ? 1 : 0, cable->in_waiting.data, cable->in_waiting.count);
+    cable->in_waiting.count = 0;
+}
+
+// Of a control transfer: the device's bytes, not those of the serial port.
+static void control_answer(struct usb_cable *cable, enum usb_transfer_result result,
+                           const uint8_t *data, size_t length)
+{
+    cable->control_pending = false;
+    put_answer(cable, (uint8_t)result, data, length);
 }
 
 static void control_done(void *context, enum usb_transfer_result result, const uint8_t *data,
@@ -183,7 +163,7 @@ static void send_out(struct usb_cable *cable, const uint8_t *data, size_t length
 // Why a message is wrong, NULL if it is not.
 static const char *message_fault(const struct usb_cable *cable, const uint8_t *head)
 {
-    uint32_t length = read_u32(head + 4);
+    uint32_t length = read_le32(head + 4);
 
     if (head[1] != 0 || head[2] != 0 || head[3] != 0) {
         return "a reserved byte is not 0";
@@ -208,7 +188,7 @@ static const char *message_fault(const struct usb_cable *cable, const uint8_t *h
 
 static void execute(struct usb_cable *cable, const uint8_t *message)
 {
-    uint32_t length = read_u32(message + 4);
+    uint32_t length = read_le32(message + 4);
     const uint8_t *data = message + HEADER_SIZE;
 
     switch (message[0]) {
@@ -216,7 +196,7 @@ static void execute(struct usb_cable *cable, const uint8_t *message)
         send_out(cable, data, length);
         break;
     case 'R':
-        run(cable, read_u32(data) | (uint64_t)read_u32(data + 4) << 32);
+        run(cable, read_le32(data) | (uint64_t)read_le32(data + 4) << 32);
         break;
     case 'X':
         control(cable, data, length - SETUP_SIZE);
@@ -242,7 +222,7 @@ static void lockstep_process(struct usb_cable *cable)
     while (cable->peer >= 0 && !cable->run_pending && !cable->control_pending &&
            bytes->count >= HEADER_SIZE) {
         const char *fault = message_fault(cable, bytes->data);
-        size_t size = HEADER_SIZE + (size_t)read_u32(bytes->data + 4);
+        size_t size = HEADER_SIZE + (size_t)read_le32(bytes->data + 4);
 
         if (fault != NULL) {
             fprintf(stderr, "quadlane-board: lockstep connection closed: %s.\n", fault);
@@ -262,19 +242,15 @@ static void lockstep_process(struct usb_cable *cable)
 static void lockstep_ready(void *context, int fd, short revents)
 {
     struct usb_cable *cable = context;
-    uint8_t data[65536];
 
     if (revents & POLLOUT && !cable_feed_peer(cable)) {
         lockstep_drop(cable);
         return;
     }
     if (revents & (POLLIN | POLLHUP | POLLERR)) {
-        ssize_t count = read(fd, data, sizeof(data));
-
-        if (count > 0) {
-            cable_append(&cable->from_peer, data, (size_t)count);
+        if (cable_receive(fd, &cable->from_peer)) {
             lockstep_process(cable);
-        } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+        } else {
             lockstep_drop(cable);
         }
     }

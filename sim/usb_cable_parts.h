@@ -22,9 +22,11 @@ struct cable_bytes {
     size_t room;
 };
 
-// Of requests that a peer may have under way: far more than a kernel ever has.
-#define REMOTE_URBS_MAX  1024u
-#define REMOTE_BYTES_MAX (16u * 1024u * 1024u)
+// Requests of a peer that are under way.
+struct remote_load {
+    size_t urbs, bytes;
+};
+
 // Bytes for a peer that does not read: from here on it is not read either, and then given up.
 #define REMOTE_SLOW_ROOM (1024u * 1024u)
 #define REMOTE_LOST_ROOM (32u * 1024u * 1024u)
@@ -42,10 +44,10 @@ struct usbip;
 
 // The far end of a usbredir connection.
 struct redir_peer {
-    bool greeted;                        // its hello has come
-    uint32_t capabilities;               // that both sides have
-    bool announced;                      // it knows of the device
-    size_t urbs, bytes;                  // under way
+    bool greeted;          // its hello has come
+    uint32_t capabilities; // that both sides have
+    bool announced;        // it knows of the device
+    struct remote_load load;
     uint64_t interrupt_id;               // of the next packet that nobody asked for
     struct redir_request *receiving[16]; // interrupt IN endpoints that are read
 };
@@ -84,6 +86,33 @@ struct usb_cable {
 void cable_append(struct cable_bytes *bytes, const void *data, size_t length);
 void cable_consume(struct cable_bytes *bytes, size_t length);
 void cable_free(struct cable_bytes *bytes);
+// Writes what the descriptor takes; false if its other side is gone.
+bool cable_send(int fd, struct cable_bytes *bytes, bool terminal);
+// Appends what has come; false if the other side is gone.
+bool cable_receive(int fd, struct cable_bytes *bytes);
+
+// Numbers of lockstep and usbredir are little-endian.
+static inline uint16_t read_le16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] | at[1] << 8);
+}
+
+static inline uint32_t read_le32(const uint8_t *at)
+{
+    return read_le16(at) | (uint32_t)read_le16(at + 2) << 16;
+}
+
+static inline void write_le16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+}
+
+static inline void write_le32(uint8_t *at, uint32_t value)
+{
+    write_le16(at, value);
+    write_le16(at + 2, value >> 16);
+}
 
 // usb_cable_path.c: listening sockets. -1 and a sentence on failure.
 int cable_listen_runtime(const char *board_name, char *path, size_t path_size, char *error,
@@ -93,6 +122,14 @@ int cable_listen_runtime(const char *board_name, char *path, size_t path_size, c
 void lockstep_start(struct usb_cable *cable);
 void lockstep_accept(struct usb_cable *cable, int fd);
 void lockstep_drop(struct usb_cable *cable);
+
+// usb_cable_remote.c
+short remote_events_wanted(const struct cable_bytes *to_peer);
+// Why a peer may begin no more requests, NULL if it may.
+const char *remote_load_fault(const struct remote_load *load);
+// Gives the URB room for `length` bytes; the second frees it.
+void remote_begin(struct remote_load *load, struct urb *urb, size_t length);
+void remote_end(struct remote_load *load, struct urb *urb);
 
 // usb_cable_redir.c
 void redir_start(struct usb_cable *cable);

@@ -8,12 +8,10 @@
 // SPDX-License-Identifier: MIT
 #include "sim/usb_cable_parts.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PACKET_HEADER_MAX  16u // type, length, id
 #define PACKET_HEADER_MIN  12u // the same with an id of 32 bits
@@ -79,28 +77,6 @@ struct redir_request {
     bool stopped;       // it was
 };
 
-static uint16_t read_u16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] | at[1] << 8);
-}
-
-static uint32_t read_u32(const uint8_t *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static void write_u16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)value;
-    at[1] = (uint8_t)(value >> 8);
-}
-
-static void write_u32(uint8_t *at, uint32_t value)
-{
-    write_u16(at, value);
-    write_u16(at + 2, value >> 16);
-}
-
 static bool both_have(const struct usb_cable *cable, enum capability capability)
 {
     return (cable->redir.capabilities & capability) != 0;
@@ -124,10 +100,10 @@ static void put_packet(struct usb_cable *cable, enum packet_type type, uint64_t 
     if (cable->peer < 0) {
         return;
     }
-    write_u32(head, type);
-    write_u32(head + 4, (uint32_t)(header_size + length));
-    write_u32(head + 8, (uint32_t)id);
-    write_u32(head + 12, (uint32_t)(id >> 32));
+    write_le32(head, type);
+    write_le32(head + 4, (uint32_t)(header_size + length));
+    write_le32(head + 8, (uint32_t)id);
+    write_le32(head + 12, (uint32_t)(id >> 32));
     cable_append(&cable->to_peer, head, long_id ? PACKET_HEADER_MAX : PACKET_HEADER_MIN);
     cable_append(&cable->to_peer, header, header_size);
     cable_append(&cable->to_peer, data, length);
@@ -140,25 +116,16 @@ static void put_packet(struct usb_cable *cable, enum packet_type type, uint64_t 
 
 static void update_events(struct usb_cable *cable)
 {
-    short events = POLLPRI;
-
-    if (cable->peer < 0) {
-        return;
+    if (cable->peer >= 0) {
+        watch_set_events(cable->peer_watch, remote_events_wanted(&cable->to_peer));
     }
-    if (cable->to_peer.count < REMOTE_SLOW_ROOM) {
-        events |= POLLIN;
-    }
-    if (cable->to_peer.count != 0) {
-        events |= POLLOUT;
-    }
-    watch_set_events(cable->peer_watch, events);
 }
 
 static void put_hello(struct usb_cable *cable)
 {
     uint8_t hello[HELLO_VERSION_SIZE + 4] = "quadlane-board " QUADLANE_VERSION;
 
-    write_u32(hello + HELLO_VERSION_SIZE, CAPABILITIES);
+    write_le32(hello + HELLO_VERSION_SIZE, CAPABILITIES);
     put_packet(cable, PACKET_HELLO, 0, hello, sizeof(hello), NULL, 0);
 }
 
@@ -180,7 +147,7 @@ static void describe_endpoint(void *context, const uint8_t *interface, const uin
     tables->packet[index] = endpoint[3] & 3u;
     tables->packet[ENDPOINT_TABLE + index] = endpoint[6];
     tables->packet[2 * ENDPOINT_TABLE + index] = interface[2];
-    write_u16(tables->packet + 3 * ENDPOINT_TABLE + 2 * index, read_u16(endpoint + 4));
+    write_le16(tables->packet + 3 * ENDPOINT_TABLE + 2 * index, read_le16(endpoint + 4));
 }
 
 static void put_endpoints(struct usb_cable *cable, const struct remote_view *view)
@@ -190,8 +157,8 @@ static void put_endpoints(struct usb_cable *cable, const struct remote_view *vie
     memset(tables.packet, TYPE_INVALID, ENDPOINT_TABLE);
     tables.packet[0] = 0; // the control endpoint's two directions
     tables.packet[16] = 0;
-    write_u16(tables.packet + 3 * ENDPOINT_TABLE, view->device[7]);
-    write_u16(tables.packet + 3 * ENDPOINT_TABLE + 32, view->device[7]);
+    write_le16(tables.packet + 3 * ENDPOINT_TABLE, view->device[7]);
+    write_le16(tables.packet + 3 * ENDPOINT_TABLE + 32, view->device[7]);
     remote_view_walk(view, describe_endpoint, &tables);
     put_packet(cable, PACKET_EP_INFO, 0, tables.packet,
                both_have(cable, CAPABILITY_MAX_PACKET_SIZE) ? 5 * ENDPOINT_TABLE
@@ -223,7 +190,7 @@ static void put_interfaces(struct usb_cable *cable, const struct remote_view *vi
     uint8_t packet[4 + 4 * 32];
 
     remote_view_walk(view, describe_interface, &tables);
-    write_u32(packet, tables.count);
+    write_le32(packet, tables.count);
     memcpy(packet + 4, tables.number, 32);
     memcpy(packet + 36, tables.class, 32);
     memcpy(packet + 68, tables.subclass, 32);
@@ -268,7 +235,7 @@ static void answer_control(struct redir_request *request)
     bool in = (request->header[2] & 0x80) != 0;
 
     request->header[3] = status_of(request->urb.status);
-    write_u16(request->header + 8, (uint32_t)request->urb.actual);
+    write_le16(request->header + 8, (uint32_t)request->urb.actual);
     put_packet(request->cable, PACKET_CONTROL, request->id, request->header, 10, request->urb.data,
                in ? request->urb.actual : 0);
 }
@@ -279,8 +246,8 @@ static void answer_bulk(struct redir_request *request)
     bool long_length = both_have(request->cable, CAPABILITY_LONG_BULK);
 
     request->header[1] = status_of(request->urb.status);
-    write_u16(request->header + 2, (uint32_t)request->urb.actual & 0xFFFF);
-    write_u16(request->header + 8, (uint32_t)request->urb.actual >> 16);
+    write_le16(request->header + 2, (uint32_t)request->urb.actual & 0xFFFF);
+    write_le16(request->header + 8, (uint32_t)request->urb.actual >> 16);
     put_packet(request->cable, PACKET_BULK, request->id, request->header, long_length ? 10 : 8,
                request->urb.data, in ? request->urb.actual : 0);
 }
@@ -290,7 +257,7 @@ static void answer_interrupt(struct redir_request *request)
     bool in = (request->header[0] & 0x80) != 0;
 
     request->header[1] = status_of(request->urb.status);
-    write_u16(request->header + 2, (uint32_t)request->urb.actual);
+    write_le16(request->header + 2, (uint32_t)request->urb.actual);
     put_packet(request->cable, PACKET_INTERRUPT, request->id, request->header, 4, request->urb.data,
                in ? request->urb.actual : 0);
 }
@@ -338,12 +305,10 @@ static void forget(struct redir_request *request)
 {
     struct redir_peer *peer = &request->cable->redir;
 
-    peer->urbs--;
-    peer->bytes -= request->urb.length;
     if (request->receiving) {
         peer->receiving[request->urb.endpoint & 15] = NULL;
     }
-    free(request->urb.data);
+    remote_end(&peer->load, &request->urb);
     free(request);
 }
 
@@ -421,16 +386,14 @@ static struct redir_request *new_request(struct usb_cable *cable, enum packet_ty
 {
     struct redir_request *request = calloc(1, sizeof(*request));
 
-    if (request == NULL || (length != 0 && (request->urb.data = calloc(1, length)) == NULL)) {
+    if (request == NULL) {
         abort();
     }
+    remote_begin(&cable->redir.load, &request->urb, length);
     request->cable = cable;
     request->type = type;
     request->id = id;
     request->urb.id = id;
-    request->urb.length = length;
-    cable->redir.urbs++;
-    cable->redir.bytes += length;
     return request;
 }
 
@@ -447,7 +410,7 @@ static const char *take_control(struct usb_cable *cable, uint64_t id, const uint
                                 const uint8_t *data, size_t length)
 {
     bool in = (header[2] & 0x80) != 0;
-    size_t asked = read_u16(header + 8);
+    size_t asked = read_le16(header + 8);
     struct redir_request *request;
 
     if ((header[0] & 0x7F) != 0) {
@@ -500,7 +463,7 @@ static void find_size(void *context, const uint8_t *interface, const uint8_t *en
 
     (void)interface;
     if (endpoint != NULL && endpoint[2] == wanted[0] && (endpoint[3] & 3) == 3) {
-        wanted[1] = read_u16(endpoint + 4) & 0x7FF;
+        wanted[1] = read_le16(endpoint + 4) & 0x7FF;
     }
 }
 
@@ -551,7 +514,7 @@ static void refuse_stream(struct usb_cable *cable, uint64_t id, uint8_t endpoint
 
 static const char *take_hello(struct usb_cable *cable, const uint8_t *data, size_t length)
 {
-    uint32_t theirs = length >= HELLO_VERSION_SIZE + 4 ? read_u32(data + HELLO_VERSION_SIZE) : 0;
+    uint32_t theirs = length >= HELLO_VERSION_SIZE + 4 ? read_le32(data + HELLO_VERSION_SIZE) : 0;
 
     if (cable->redir.greeted) {
         return "a second hello";
@@ -617,10 +580,11 @@ static const char *take_transfer(struct usb_cable *cable, const struct packet *p
         return take_control(cable, packet->id, body, data, length);
     case PACKET_BULK:
         return take_data(cable, PACKET_BULK, packet->id, body,
-                         read_u16(body + 2) | (header == 10 ? (size_t)read_u16(body + 8) << 16 : 0),
+                         read_le16(body + 2) |
+                             (header == 10 ? (size_t)read_le16(body + 8) << 16 : 0),
                          data, length);
     case PACKET_INTERRUPT:
-        return take_data(cable, PACKET_INTERRUPT, packet->id, body, read_u16(body + 2), data,
+        return take_data(cable, PACKET_INTERRUPT, packet->id, body, read_le16(body + 2), data,
                          length);
     default:
         return NULL; // isochronous: its stream was refused
@@ -671,9 +635,10 @@ static const char *take_packet(struct usb_cable *cable, const struct packet *pac
 {
     bool data;
     int header = header_size(cable, packet->type, &data);
+    const char *fault = remote_load_fault(&cable->redir.load);
 
-    if (cable->redir.urbs >= REMOTE_URBS_MAX || cable->redir.bytes >= REMOTE_BYTES_MAX) {
-        return "more requests than 1024 or 16 MiB are under way";
+    if (fault != NULL) {
+        return fault;
     }
     if (packet->type == PACKET_HELLO) {
         return take_hello(cable, packet->body, packet->length);
@@ -714,10 +679,10 @@ static void process(struct usb_cable *cable)
         if (bytes->count - at < head) {
             break;
         }
-        packet.type = read_u32(bytes->data + at);
-        packet.length = read_u32(bytes->data + at + 4);
-        packet.id = read_u32(bytes->data + at + 8);
-        packet.id |= long_id ? (uint64_t)read_u32(bytes->data + at + 12) << 32 : 0;
+        packet.type = read_le32(bytes->data + at);
+        packet.length = read_le32(bytes->data + at + 4);
+        packet.id = read_le32(bytes->data + at + 8);
+        packet.id |= long_id ? (uint64_t)read_le32(bytes->data + at + 12) << 32 : 0;
         packet.body = bytes->data + at + head;
         fault = packet_fault(cable, packet.type, packet.length);
         if (fault == NULL && bytes->count - at - head < packet.length) {
@@ -742,19 +707,15 @@ static void process(struct usb_cable *cable)
 static void peer_ready(void *context, int fd, short revents)
 {
     struct usb_cable *cable = context;
-    uint8_t data[65536];
 
     if (revents & POLLOUT && !cable_feed_peer(cable)) {
         redir_drop(cable);
         return;
     }
     if (revents & (POLLIN | POLLHUP | POLLERR)) {
-        ssize_t count = read(fd, data, sizeof(data));
-
-        if (count > 0) {
-            cable_append(&cable->from_peer, data, (size_t)count);
+        if (cable_receive(fd, &cable->from_peer)) {
             process(cable);
-        } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+        } else {
             redir_drop(cable);
         }
     }

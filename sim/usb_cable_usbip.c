@@ -7,12 +7,11 @@
 // isochronous transfers: there are none here.
 //
 // SPDX-License-Identifier: MIT
+#include "sim/tcp_socket.h"
 #include "sim/usb_cable_parts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,8 +50,8 @@ struct usbip_peer {
     int fd; // -1: dropped, to be freed
     struct watch *watch;
     bool attached;
-    bool unlinking;     // what is cancelled now is answered by that alone
-    size_t urbs, bytes; // under way
+    bool unlinking; // what is cancelled now is answered by that alone
+    struct remote_load load;
     struct cable_bytes in, out;
     struct usbip_peer *next;
 };
@@ -145,32 +144,15 @@ static void sweep(struct usbip *usbip)
 
 static void update_events(struct usbip_peer *peer)
 {
-    short events = POLLPRI;
-
-    if (peer->fd < 0) {
-        return;
+    if (peer->fd >= 0) {
+        watch_set_events(peer->watch, remote_events_wanted(&peer->out));
     }
-    if (peer->out.count < REMOTE_SLOW_ROOM) {
-        events |= POLLIN;
-    }
-    if (peer->out.count != 0) {
-        events |= POLLOUT;
-    }
-    watch_set_events(peer->watch, events);
 }
 
 static void flush(struct usbip_peer *peer)
 {
-    while (peer->fd >= 0 && peer->out.count != 0) {
-        ssize_t written = send(peer->fd, peer->out.data, peer->out.count, MSG_NOSIGNAL);
-
-        if (written > 0) {
-            cable_consume(&peer->out, (size_t)written);
-        } else if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            break;
-        } else if (written >= 0 || errno != EINTR) {
-            drop(peer);
-        }
+    if (peer->fd >= 0 && !cable_send(peer->fd, &peer->out, false)) {
+        drop(peer);
     }
     if (peer->fd >= 0 && peer->out.count > REMOTE_LOST_ROOM) {
         complain(peer, "the peer does not read");
@@ -331,8 +313,6 @@ static void finished(void *context, struct urb *urb)
     struct usbip_peer *peer = request->peer;
 
     (void)context;
-    peer->urbs--;
-    peer->bytes -= urb->length;
     if (peer->fd >= 0) {
         if (!peer->unlinking) {
             put_return(peer, RET_SUBMIT, request->sequence, status_of(request),
@@ -343,7 +323,7 @@ static void finished(void *context, struct urb *urb)
         }
         flush(peer);
     }
-    free(urb->data);
+    remote_end(&peer->load, urb);
     free(request);
 }
 
@@ -354,9 +334,10 @@ static void submit(struct usbip_peer *peer, const uint8_t *head, size_t length)
     uint32_t endpoint = read_u32(head + 16);
     uint32_t flags = read_u32(head + 20);
 
-    if (request == NULL || (length != 0 && (request->urb.data = calloc(1, length)) == NULL)) {
+    if (request == NULL) {
         abort();
     }
+    remote_begin(&peer->load, &request->urb, length);
     request->peer = peer;
     request->sequence = read_u32(head + 4);
     request->in = in;
@@ -364,13 +345,10 @@ static void submit(struct usbip_peer *peer, const uint8_t *head, size_t length)
     request->urb.id = request->sequence;
     request->urb.endpoint = (uint8_t)(endpoint | (in && endpoint != 0 ? URB_DIRECTION_IN : 0));
     request->urb.end_with_empty = !in && (flags & FLAG_EMPTY) != 0;
-    request->urb.length = length;
     memcpy(request->urb.setup, head + 40, 8);
     if (!in && length != 0) {
         memcpy(request->urb.data, head + URB_SIZE, length);
     }
-    peer->urbs++;
-    peer->bytes += length;
     usb_host_submit(peer->usbip->cable->host, &request->urb);
 }
 
@@ -404,10 +382,7 @@ static const char *submit_fault(const struct usbip_peer *peer, const uint8_t *he
     if (read_u32(head + 16) == 0 && (head[46] | head[47]) != 0 && in != ((head[40] & 0x80) != 0)) {
         return "a control request whose direction is not that of its SETUP packet";
     }
-    if (peer->urbs >= REMOTE_URBS_MAX || peer->bytes >= REMOTE_BYTES_MAX) {
-        return "more requests than 1024 or 16 MiB are under way";
-    }
-    return NULL;
+    return remote_load_fault(&peer->load);
 }
 
 // As take_op, for a peer that has attached the device.
@@ -468,18 +443,14 @@ static void process(struct usbip_peer *peer)
 static void peer_ready(void *context, int fd, short revents)
 {
     struct usbip_peer *peer = context;
-    uint8_t data[65536];
 
     if (revents & POLLOUT) {
         flush(peer);
     }
     if (peer->fd >= 0 && revents & (POLLIN | POLLHUP | POLLERR)) {
-        ssize_t count = read(fd, data, sizeof(data));
-
-        if (count > 0) {
-            cable_append(&peer->in, data, (size_t)count);
+        if (cable_receive(fd, &peer->in)) {
             process(peer);
-        } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+        } else {
             drop(peer);
         }
     }
@@ -489,9 +460,8 @@ static void peer_ready(void *context, int fd, short revents)
 static void listener_ready(void *context, int fd, short revents)
 {
     struct usbip *usbip = context;
-    int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int connection = tcp_accept(fd);
     struct usbip_peer *peer;
-    int on = 1;
 
     (void)revents;
     if (connection < 0) {
@@ -502,7 +472,6 @@ static void listener_ready(void *context, int fd, short revents)
         close(connection);
         return;
     }
-    setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     peer = calloc(1, sizeof(*peer));
     if (peer == NULL) {
         abort();
@@ -532,47 +501,6 @@ static void disconnected(void *context)
 
 // --- Opening and closing ------------------------------------------------------------------------
 
-static bool parse_address(const char *where, struct sockaddr_in *address)
-{
-    const char *colon = strrchr(where, ':');
-    const char *digits = colon != NULL ? colon + 1 : where;
-    char host[INET_ADDRSTRLEN] = "127.0.0.1";
-    char *end;
-    unsigned long port = strtoul(digits, &end, 10);
-
-    if (digits[0] < '0' || digits[0] > '9' || *end != '\0' || port > 65535) {
-        return false;
-    }
-    if (colon != NULL) {
-        if ((size_t)(colon - where) >= sizeof(host)) {
-            return false;
-        }
-        memcpy(host, where, (size_t)(colon - where));
-        host[colon - where] = '\0';
-    }
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    return inet_pton(AF_INET, host, &address->sin_addr) == 1;
-}
-
-static int listen_on(const struct sockaddr_in *address)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
-
-    if (fd < 0) {
-        return -1;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 || listen(fd, 4) != 0) {
-        int reason = errno;
-
-        close(fd);
-        errno = reason;
-        return -1;
-    }
-    return fd;
-}
-
 bool usbip_open(struct usb_cable *cable, const char *where, char *error, size_t error_size)
 {
     struct usbip *usbip = calloc(1, sizeof(*usbip));
@@ -581,25 +509,23 @@ bool usbip_open(struct usb_cable *cable, const char *where, char *error, size_t 
                                    .disconnected = disconnected,
                                    .finished = finished};
     struct sockaddr_in address;
-    socklen_t length = sizeof(address);
     char text[INET_ADDRSTRLEN];
 
     if (usbip == NULL) {
         abort();
     }
-    if (!parse_address(where, &address)) {
+    if (!tcp_parse(where, &address)) {
         snprintf(error, error_size, "usbip: takes [ADDRESS:]PORT, not \"%s\".", where);
         free(usbip);
         return false;
     }
     usbip->cable = cable;
-    usbip->listener = listen_on(&address);
+    usbip->listener = tcp_listen(&address);
     if (usbip->listener < 0) {
         snprintf(error, error_size, "usbip: %s cannot be used: %s.", where, strerror(errno));
         free(usbip);
         return false;
     }
-    getsockname(usbip->listener, (struct sockaddr *)&address, &length);
     inet_ntop(AF_INET, &address.sin_addr, text, sizeof(text));
     snprintf(cable->path, sizeof(cable->path), "%s:%u", text, ntohs(address.sin_port));
     fprintf(stderr, "quadlane-board: USB/IP is on %s\n", cable->path);

@@ -66,7 +66,7 @@ clean:
 
 PREFIX ?= /usr/local
 INSTALLED_PROGRAMS := $(BUILD)/quadlane $(BUILD)/quadlane-board
-INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md)
+INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*/*.md)
 INSTALLED_RULES    := host/70-quadlane.rules
 INSTALLED_DEBUG    := $(shell find debug -type f)
 INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst)

@@ -185,7 +185,6 @@
 #define FLASH_CR1_START1   (0x1u << 7)
 #define FLASH_SR1          REGISTER(FLASH_BASE + 0x010)
 #define FLASH_SR1_BSY1     (0x1u << 0)
-#define FLASH_SR1_WBNE1    (0x1u << 1)
 #define FLASH_SR1_QW1      (0x1u << 2)
 #define FLASH_SR1_WRPERR1  (0x1u << 17)
 #define FLASH_SR1_PGSERR1  (0x1u << 18)

@@ -14,8 +14,6 @@ enum { NOTIFICATION_SIZE = 8 };
 enum { SET_LINE_CODING = 0x20, GET_LINE_CODING = 0x21, SET_CONTROL_LINE_STATE = 0x22 };
 enum { SEND_BREAK = 0x23, LINE_CODING_SIZE = 7 };
 
-#define U16(value) (uint8_t)((value)&0xFF), (uint8_t)((value) >> 8)
-
 // clang-format off
 const uint8_t cdc_descriptors[CDC_DESCRIPTORS_SIZE] = {
     // interface association: both are one function
@@ -23,17 +21,17 @@ const uint8_t cdc_descriptors[CDC_DESCRIPTORS_SIZE] = {
     // interface 0: communications, abstract control model, AT commands
     9, 4, 0, 0, 1, 0x02, 0x02, 0x01, 0,
     // header: CDC 1.10; call management: none; abstract control: line coding; union of 0 and 1
-    5, 0x24, 0x00, U16(0x0110),
+    5, 0x24, 0x00, USB_U16(0x0110),
     5, 0x24, 0x01, 0x00, 1,
     4, 0x24, 0x02, 0x02,
     5, 0x24, 0x06, 0, 1,
     // endpoint 82: interrupt, every 255 ms; nothing is ever sent there
-    7, 5, 0x80 | CDC_ENDPOINT_NOTIFICATION, 3, U16(NOTIFICATION_SIZE), 255,
+    7, 5, 0x80 | CDC_ENDPOINT_NOTIFICATION, 3, USB_U16(NOTIFICATION_SIZE), 255,
     // interface 1: data
     9, 4, 1, 0, 2, 0x0A, 0x00, 0x00, 0,
     // endpoints 01 and 81: bulk
-    7, 5, CDC_ENDPOINT_DATA, 2, U16(USB_OTG_PACKET_SIZE), 0,
-    7, 5, 0x80 | CDC_ENDPOINT_DATA, 2, U16(USB_OTG_PACKET_SIZE), 0,
+    7, 5, CDC_ENDPOINT_DATA, 2, USB_U16(USB_OTG_PACKET_SIZE), 0,
+    7, 5, 0x80 | CDC_ENDPOINT_DATA, 2, USB_U16(USB_OTG_PACKET_SIZE), 0,
 };
 // clang-format on
 

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Two bytes of a descriptor.
+#define USB_U16(value) (uint8_t)((value)&0xFF), (uint8_t)((value) >> 8)
+
 struct usb_request {
     uint8_t type; // bmRequestType
     uint8_t request;

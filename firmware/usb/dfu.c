@@ -13,14 +13,12 @@ enum { ATTRIBUTES = 0x0B }; // download, upload, will detach
 enum { DETACH_TIMEOUT_MS = 255 };
 enum { TO_INTERFACE = 0x21, FROM_INTERFACE = 0xA1 };
 
-#define U16(value) (uint8_t)((value)&0xFF), (uint8_t)((value) >> 8)
-
 // clang-format off
 const uint8_t usb_dfu_descriptors[USB_DFU_DESCRIPTORS_SIZE] = {
     // interface 2: application specific, device firmware upgrade, in DFU mode
     9, 4, USB_DFU_INTERFACE, 0, 0, 0xFE, 0x01, 0x02, DFU_STRING_LAYOUT,
     // functional descriptor
-    9, 0x21, ATTRIBUTES, U16(DETACH_TIMEOUT_MS), U16(QL_DFU_TRANSFER_SIZE), U16(0x011A),
+    9, 0x21, ATTRIBUTES, USB_U16(DETACH_TIMEOUT_MS), USB_U16(QL_DFU_TRANSFER_SIZE), USB_U16(0x011A),
 };
 // clang-format on
 

@@ -30,8 +30,7 @@ static uint8_t device_descriptor[18] = {
     18, 1, 0x10, 0x02, // USB 2.10: there is a binary object store
     0xEF, 0x02, 0x01,  // functions are told by interface association
     USB_OTG_PACKET_SIZE,
-    QL_USB_VID & 0xFF, QL_USB_VID >> 8,
-    QL_USB_PID & 0xFF, QL_USB_PID >> 8,
+    USB_U16(QL_USB_VID), USB_U16(QL_USB_PID),
     0, 0, // bcdDevice: the version, filled in
     STRING_MANUFACTURER, STRING_PRODUCT, STRING_SERIAL,
     1, // configuration
@@ -39,7 +38,7 @@ static uint8_t device_descriptor[18] = {
 
 // Bus-powered, 500 mA at most, as a board may draw. The functions' descriptors follow.
 static uint8_t configuration[CONFIGURATION_SIZE] = {
-    HEAD_SIZE, 2, CONFIGURATION_SIZE & 0xFF, CONFIGURATION_SIZE >> 8, INTERFACES, 1, 0, 0x80, 250,
+    HEAD_SIZE, 2, USB_U16(CONFIGURATION_SIZE), INTERFACES, 1, 0, 0x80, 250,
 };
 // clang-format on
 

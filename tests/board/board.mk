@@ -6,33 +6,18 @@ GUEST_FILES := $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.elf) \
                $(addprefix $(BUILD)/arm/tests/board/guests/,first_stage-flash.elf state-flash.elf state-itcm.elf state-d2.elf \
                  state-sram4.elf crash-ram.elf)
 
-$(BUILD)/arm/tests/board/guests/%-flash.elf: GUEST_ADDRESS := 0x08000000
-$(BUILD)/arm/tests/board/guests/%-ram.elf: GUEST_ADDRESS := 0x24000000
-$(BUILD)/arm/tests/board/guests/%-itcm.elf: GUEST_ADDRESS := 0x00000000
-$(BUILD)/arm/tests/board/guests/%-d2.elf: GUEST_ADDRESS := 0x30000000
-$(BUILD)/arm/tests/board/guests/%-sram4.elf: GUEST_ADDRESS := 0x38000000
-$(BUILD)/arm/tests/board/guests/%.elf: GUEST_ADDRESS := 0x90100000
-
-GUEST_LINK = $(ARM)gcc $(ARM_CPU) -nostdlib -nostartfiles -Wl,--defsym=GUEST_ADDRESS=$(GUEST_ADDRESS) \
-             -T tests/board/guests/guest.ld $(filter %.o,$^) -lgcc -o $@
-
-$(BUILD)/arm/tests/board/guests/%-flash.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
-	$(GUEST_LINK)
-
-$(BUILD)/arm/tests/board/guests/%-ram.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
-	$(GUEST_LINK)
-
-$(BUILD)/arm/tests/board/guests/%-itcm.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
-	$(GUEST_LINK)
-
-$(BUILD)/arm/tests/board/guests/%-d2.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
-	$(GUEST_LINK)
-
-$(BUILD)/arm/tests/board/guests/%-sram4.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
-	$(GUEST_LINK)
-
-$(BUILD)/arm/tests/board/guests/%.elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
-	$(GUEST_LINK)
+# guest_link SUFFIX ADDRESS
+define guest_link
+$(BUILD)/arm/tests/board/guests/%$(1).elf: $(BUILD)/arm/tests/board/guests/%.o tests/board/guests/guest.ld
+	$$(ARM)gcc $$(ARM_CPU) -nostdlib -nostartfiles -Wl,--defsym=GUEST_ADDRESS=$(2) \
+	    -T tests/board/guests/guest.ld $$(filter %.o,$$^) -lgcc -o $$@
+endef
+$(eval $(call guest_link,,0x90100000))
+$(eval $(call guest_link,-flash,0x08000000))
+$(eval $(call guest_link,-ram,0x24000000))
+$(eval $(call guest_link,-itcm,0x00000000))
+$(eval $(call guest_link,-d2,0x30000000))
+$(eval $(call guest_link,-sram4,0x38000000))
 
 .SECONDARY: $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.o)
 

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import random
 import signal
 import socket
 import struct
@@ -28,7 +29,8 @@ BLINK = ROOT / "build/sdk/blink/blink.elf"
 FAST = ROOT / "build/sdk/fast/fast.elf"
 CONSOLE = ROOT / "build/sdk/console/console.elf"
 GUESTS = ROOT / "build/arm/tests/board/guests"
-PROGRAM_ADDRESS = 0x90100000
+BASE, PROGRAM_ADDRESS = 0x90000000, 0x90100000
+PROGRAMS_SIZE = 15 << 20
 
 
 class Board:
@@ -108,6 +110,12 @@ class Board:
                  f"{text!r} on the UART")
         check(text in self.uart(), f"{text!r} on the UART, which says {self.uart()[-300:]!r}")
 
+    def chip_bytes(self, address=PROGRAM_ADDRESS, size=PROGRAMS_SIZE, file="nor.bin"):
+        """What the chip's file holds; it is the board's memory itself."""
+        with open(self.folder / file, "rb") as chip:
+            chip.seek(address - BASE)
+            return chip.read(size)
+
     def control(self, line):
         """One command on the control socket; returns its answer."""
         with socket.socket(socket.AF_UNIX) as connection:
@@ -145,6 +153,14 @@ class Board:
     def start_tool(self, *arguments, wait_s=20):
         """The same without waiting for its end."""
         return start_tool(*arguments, "--port", f"unix:{self.usb_path}", "--wait", str(wait_s))
+
+
+def blink_with_data(size, seed, mixed=None):
+    """A program with data behind it; its byte at the offset `mixed` is neither FF nor 00."""
+    content = bytearray(BLINK.with_suffix(".bin").read_bytes() + random.Random(seed).randbytes(size))
+    if mixed is not None:
+        content[mixed] = 0x3E
+    return bytes(content[:size])
 
 
 def modes_of_chip(suspend, enter_qpi, enter_four_byte, read, address_bytes, mode, clocks, allow=0):

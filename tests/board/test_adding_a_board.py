@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 import pathlib
 
-import harness
 from harness import GUESTS, ROOT, Board, check, check_tool, json_of, run_tests
 
 NEW, MODEL = "my_board", "weact_ministm32h750"

@@ -11,11 +11,10 @@ import socket
 import threading
 import time
 
-from harness import BLINK, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of, run_tests, run_tool
+from harness import Board, blink_with_data, check, check_equal, check_tool, json_of, run_tests, run_tool
 
-BASE = 0x90000000
 SIZE = 300_000
-CONTENT = (BLINK.with_suffix(".bin").read_bytes() + random.Random(4).randbytes(SIZE))[:SIZE]
+CONTENT = blink_with_data(SIZE, 4)
 SAID = "blink: running"
 SEED = os.environ.get("BAD_LINE_SEED") or str(random.SystemRandom().randrange(1 << 32))
 
@@ -133,9 +132,7 @@ def flash_over(to_board, to_host, least, arguments=()):
         result = json_of(run_tool("flash", "--json", *arguments, file, "--port", f"unix:{line.path}", "--wait", "20",
                                   limit_s=180))
         board.wait_uart(SAID)
-        with open(board.folder / "nor.bin", "rb") as chip:
-            chip.seek(PROGRAM_ADDRESS - BASE)
-            check(chip.read(SIZE) == CONTENT, "the chip does not hold the program")
+        check(board.chip_bytes(size=SIZE) == CONTENT, "the chip does not hold the program")
         for name, harm in (("to_board", to_board), ("to_host", to_host)):
             check(harm is None or line.counts[name] >= least, f"{line.counts[name]} frames were harmed {name}")
         return result

@@ -12,9 +12,8 @@ import subprocess
 
 import harness
 import test_keys
-from harness import GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests
+from harness import BASE, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests
 
-BASE = 0x90000000
 ASLEEP = GUESTS / "asleep.elf"
 SAID = "good night"
 FIRMWARE = ROOT / "build/firmware"

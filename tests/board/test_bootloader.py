@@ -8,7 +8,6 @@ SPDX-License-Identifier: MIT
 import contextlib
 import hashlib
 import os
-import pathlib
 import pty
 import random
 import re
@@ -20,7 +19,8 @@ import zlib
 
 import client as protocol
 import harness
-from harness import BOOTLOADER, check, check_equal, check_tool, json_of, wait_for
+import lockstep
+from harness import BOOTLOADER, check, check_equal, check_tool, json_of
 
 SERIAL = "003B002644415551454E414C"
 MARKER = 0x2C0
@@ -77,15 +77,9 @@ def confirm(words, serial=SERIAL):
 @contextlib.contextmanager
 def talk(*arguments, **options):
     """A board on the lockstep cable, and a host."""
-    with board_of(*arguments, usb="lockstep", **options) as board:
-        line = protocol.Line(board.usb_path)
-        try:
-            line.wait_link()
-            peer = protocol.Client(line)
-            peer.hello()
-            yield board, peer
-        finally:
-            line.close()
+    with board_of(*arguments, usb="lockstep", **options) as board, lockstep.host_of(board) as peer:
+        peer.hello()
+        yield board, peer
 
 
 def type_into(board, arguments, answers, limit_s=60):

@@ -5,28 +5,17 @@ Facts of the chips are those of their data sheets (named in sim/nor_*.c), not of
 
 SPDX-License-Identifier: MIT
 """
-import pathlib
 import random
 
-from harness import (BLINK, BOOTLOADER, GUESTS, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of, modes_of_chip,
-                     run_tests, wait_for)
+from harness import (BASE, BLINK, BOOTLOADER, GUESTS, PROGRAM_ADDRESS, Board, blink_with_data, check, check_equal, check_tool,
+                     json_of, modes_of_chip, run_tests, wait_for)
 
-BASE = 0x90000000
 START_LIMIT_NS = 20_000_000
 DUAL = "stm32h750b_dk"  # has two chips
 ASLEEP = GUESTS / "asleep.elf"
 SAID = "blink: running"
 WORN = PROGRAM_ADDRESS + 0x8678
-
-
-def make_content():
-    """A program with data behind it; the worn byte takes neither FF nor 00."""
-    content = bytearray(BLINK.with_suffix(".bin").read_bytes() + random.Random(4).randbytes(100_000))
-    content[WORN - PROGRAM_ADDRESS] = 0x3E
-    return bytes(content[:100_000])
-
-
-CONTENT = make_content()
+CONTENT = blink_with_data(100_000, 4, WORN - PROGRAM_ADDRESS)
 
 
 class Chip:
@@ -74,9 +63,8 @@ class Used(Board):
         """Of two chips the first has the bytes at even addresses."""
         for number, name in enumerate(("nor.bin", "nor.bin.2")[:self.count]):
             part = content[number::self.count]
-            with open(self.folder / name, "rb") as file:
-                file.seek((address - BASE) // self.count)
-                check(file.read(len(part)) == part, f"{name} does not hold its bytes of {address:#x}")
+            found = self.chip_bytes(BASE + (address - BASE) // self.count, len(part), name)
+            check(found == part, f"{name} does not hold its bytes of {address:#x}")
 
 
 def found_and_flashed(board):

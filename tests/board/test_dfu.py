@@ -5,7 +5,6 @@ In virtual time on the lockstep cable. What stock dfu-util makes of it: tests/li
 
 SPDX-License-Identifier: MIT
 """
-import contextlib
 import random
 import struct
 import subprocess
@@ -15,69 +14,21 @@ import pathlib
 import client
 import dfu
 import harness
-from harness import BLINK, PROGRAM_ADDRESS, check, check_equal, check_tool, run_tests
+import lockstep
+from harness import BASE, BLINK, PROGRAM_ADDRESS, check, check_equal, check_tool, run_tests
+from lockstep import SAID, USED
 
-BASE, PAGE = 0x90000000, 65536
-SAID = "blink: running"
+PAGE = 65536
 SIZE = 300_001
-CONTENT = (BLINK.with_suffix(".bin").read_bytes() + random.Random(7).randbytes(SIZE))[:SIZE]
-USED = random.Random(8).randbytes(1 << 20)  # of the programs' area
+CONTENT = harness.blink_with_data(SIZE, 7)
 # DFU 1.1 table A.1.2
 ERR_VERIFY, ERR_ADDRESS, ERR_NOTDONE, ERR_FIRMWARE, ERR_VENDOR, ERR_STALLEDPKT = 7, 8, 9, 10, 11, 15
 
 
-class World(contextlib.ExitStack):
-    """A board on the lockstep cable, in its bootloader as its button is held, and a host."""
-
-    def __init__(self, *arguments, used=True, **options):
-        super().__init__()
-        self.board = harness.Board(*arguments, usb="lockstep", **options)
-        if used:
-            content = b"\xff" * (1 << 20) + USED
-            (self.board.folder / "nor.bin").write_bytes(content.ljust(1 << 24, b"\xff"))
-
-    def __enter__(self):
-        super().__enter__()
-        self.enter_context(self.board)
-        self.board.control("button down")
-        self.line = client.Line(self.board.usb_path)
-        self.callback(self.line.close)
-        self.line.wait_link()
-        self.board.control("button up")
-        self.attach()
-        return self
-
+class World(lockstep.World):
     def attach(self):
         self.dfu = dfu.on_line(self.line)
         self.pages = dfu.layout_pages(self.dfu.string(4))
-
-    def back(self, how="reset"):
-        """Resets the board, or takes its power; it comes back into its bootloader."""
-        self.board.control("button down")
-        self.board.control(how)
-        self.line.wait_link(False)
-        self.line.wait_link()
-        self.board.control("button up")
-        self.attach()
-
-    def chip(self, size=SIZE, address=PROGRAM_ADDRESS):
-        with open(self.board.folder / "nor.bin", "rb") as file:
-            file.seek(address - BASE)
-            return file.read(size)
-
-    def serial(self):
-        return client.Client(self.line)
-
-    def verdict(self):
-        return struct.unpack_from("<H", self.serial().info()[0x0C])[0]
-
-    def wait_program(self, said=SAID):
-        self.line.wait_link(False, 2000)
-        for _ in range(200):
-            if said in self.board.uart():
-                return
-            self.line.run(5_000_000)
-        raise AssertionError(f"the program says {self.board.uart()!r}")
 
 
 def expect_error(status, action, *arguments):
@@ -136,7 +87,7 @@ def test_download_and_leave():
         check(world.dfu.slowest_ms < dfu.ANSWER_LIMIT_MS, f"an answer took {world.dfu.slowest_ms} ms")
         check(100 <= max(world.dfu.polls) <= 250, f"poll times up to {max(world.dfu.polls)} ms")
         world.wait_program()
-        check_equal(world.chip(), CONTENT, "the chip")
+        check_equal(world.chip(SIZE), CONTENT, "the chip")
         check_equal(world.chip(PAGE, PROGRAM_ADDRESS + 5 * PAGE), USED[5 * PAGE:6 * PAGE], "the page behind")
         # It starts by itself from now on.
         world.board.control("usb unplug")
@@ -167,7 +118,7 @@ def test_erases():
         world.dfu.erase(PROGRAM_ADDRESS + 2 * PAGE + 4711)
         world.dfu.abort()
         world.dfu.set_address(PROGRAM_ADDRESS)  # waits
-        expected = bytearray(USED)
+        expected = bytearray(USED[:1 << 20])
         expected[2 * PAGE:3 * PAGE] = b"\xff" * PAGE
         check_equal(world.chip(1 << 20), bytes(expected), "the chip after a page erase")
         world.dfu.mass_erase()
@@ -187,7 +138,7 @@ def test_slow_chip():
         world.dfu.download(PROGRAM_ADDRESS, CONTENT, world.pages)
         check(world.dfu.slowest_ms < dfu.ANSWER_LIMIT_MS, f"an answer took {world.dfu.slowest_ms} ms")
         world.wait_program()
-        check_equal(world.chip(), CONTENT, "the chip")
+        check_equal(world.chip(SIZE), CONTENT, "the chip")
 
 
 def test_worn_chip():
@@ -198,7 +149,7 @@ def test_worn_chip():
         failing(world, ERR_VERIFY, world.dfu.download, PROGRAM_ADDRESS, CONTENT, world.pages)
         failing(world, ERR_FIRMWARE, world.dfu.leave)
         check_equal(world.verdict(), client.INCOMPLETE, "verdict")
-        check_equal(struct.unpack("<HHI", world.serial().info()[0x1D])[0], client.INCOMPLETE, "INFO item 1D")
+        check_equal(world.failure(), client.INCOMPLETE, "INFO item 1D")
 
 
 def test_refused():
@@ -282,7 +233,7 @@ def test_given_up():
 def test_one_at_a_time():
     """a download and an update of the serial port do not meet"""
     with World() as world:
-        serial = world.serial()
+        serial = world.serial
         world.dfu.begin()
         world.dfu.erase(PROGRAM_ADDRESS)
         check_equal(serial.begin(b"x" * 4096)[0], client.BUSY, "BEGIN in a download")
@@ -312,7 +263,7 @@ def test_all_boards():
             binary = pathlib.Path(folder) / asleep.name
             subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", "--gap-fill", "0xFF", asleep.with_suffix(".elf"),
                             binary], check=True)
-            first, end = struct.unpack("<II", world.serial().info()[0x07])
+            first, end = struct.unpack("<II", world.serial.info()[0x07])
             check_equal(world.pages[0][0], first, f"{name}: first page")
             check_equal(sum(world.pages[-1]), end, f"{name}: end of the last page")
             check(all(size >= 65536 for _, size in world.pages[:-1]) or world.pages[-1][1] < 65536, f"{name}: small pages")

@@ -8,25 +8,16 @@ SPDX-License-Identifier: MIT
 import contextlib
 import json
 import pathlib
-import random
 import signal
 import tempfile
 import time
 
-from harness import (BLINK, GUESTS, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of, run_tests, stop,
-                     wait_for)
+from harness import (BASE, BLINK, GUESTS, PROGRAM_ADDRESS, Board, blink_with_data, check, check_equal, check_tool, json_of,
+                     run_tests, stop, wait_for)
 
-BASE = 0x90000000
 SIZE = 500_000
-CONTENT = BLINK.with_suffix(".bin").read_bytes() + random.Random(1).randbytes(SIZE)
-CONTENT = CONTENT[:SIZE]
+CONTENT = blink_with_data(SIZE, 1)
 SAID = "blink: running"
-
-
-def chip(board, address=PROGRAM_ADDRESS, size=SIZE):
-    with open(board.folder / "nor.bin", "rb") as file:
-        file.seek(address - BASE)
-        return file.read(size)
 
 
 @contextlib.contextmanager
@@ -54,7 +45,7 @@ def finish(tool, limit_s=60):
 
 
 def check_complete(board):
-    check(chip(board) == CONTENT, "the chip does not hold the program")
+    check(board.chip_bytes(size=SIZE) == CONTENT, "the chip does not hold the program")
     board.wait_uart(SAID, 10)
 
 
@@ -163,7 +154,7 @@ def test_kill_and_other_program():
         check_tool(board.tool("flash", BLINK))
         board.wait_uart(SAID, 10)
         code = BLINK.with_suffix(".bin").read_bytes()
-        check(chip(board, size=len(code)) == code, "the chip does not hold the other program")
+        check(board.chip_bytes(size=len(code)) == code, "the chip does not hold the other program")
 
 
 def test_kill_and_reset():

@@ -13,26 +13,19 @@ import tempfile
 import time
 
 import seal
-from harness import (BLINK, CONSOLE, FAST, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of,
+from harness import (BASE, BLINK, CONSOLE, FAST, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of,
                      run_tests, run_tool)
 
-BASE, SIZE = 0x90000000, 16 << 20
+SIZE = 16 << 20
 SECTOR = 4096
 BLINK_BIN = BLINK.with_suffix(".bin")
 BLINK_HEX = BLINK.with_suffix(".hex")
 NOISE = random.Random(128).randbytes(600_000)
 
 
-def chip(board, address=PROGRAM_ADDRESS, size=SIZE - 0x100000):
-    """What the chip's file holds; it is the board's memory itself."""
-    with open(board.folder / "nor.bin", "rb") as file:
-        file.seek(address - BASE)
-        return file.read(size)
-
-
 def without_log(board):
     """All of the chip but the bootloader's log of records, which is FF here."""
-    found = chip(board, BASE, SIZE)
+    found = board.chip_bytes(BASE, SIZE)
     at = seal.LOG - BASE
     return found[:at] + b"\xff" * seal.LOG_SIZE + found[at + seal.LOG_SIZE:]
 
@@ -115,7 +108,7 @@ def test_sealed():
     for content in (BLINK_BIN.read_bytes(), big_program(350_001)):
         with Board() as board, Files() as files:
             check_tool(board.tool("flash", "--no-boot", files.write("p.bin", content)))
-            log = chip(board, seal.LOG, seal.LOG_SIZE)
+            log = board.chip_bytes(seal.LOG, seal.LOG_SIZE)
             check_equal(log[:256], seal.record(0, seal.HEAD, live=1), "HEAD")
             check_equal(log[256:512], seal.settings_record(1, b""), "SETTINGS")
             check_equal((log[512 + 9], log[512 + 12:512 + 20]),
@@ -176,7 +169,7 @@ def test_console():
         check(result["bytes"] > 1 << 20 and result["started"], f"{result}")
         board.wait_uart("console: all self-tests passed", 90)
         content = CONSOLE.with_suffix(".bin").read_bytes()
-        check(chip(board, size=len(content)) == content, "the chip does not hold console.bin")
+        check(board.chip_bytes(size=len(content)) == content, "the chip does not hold console.bin")
 
 
 def test_info():
@@ -233,7 +226,7 @@ def test_read():
             out = files.path / "out.bin"
             result = json_of(board.tool("read", hex(address), length, out, "--json"))
             check_equal((result["ok"], result["verb"]), (True, "read"), "ok, verb")
-            check(out.read_bytes() == chip(board, address, length), f"{length} bytes at {address:#x}")
+            check(out.read_bytes() == board.chip_bytes(address, length), f"{length} bytes at {address:#x}")
         check_tool(board.tool("read", hex(BASE + SIZE - 1), "2", files.path / "no.bin"), 30)
         check(not (files.path / "no.bin").exists(), "a file of what cannot be read")
 
@@ -244,7 +237,7 @@ def test_erase():
     with Board() as board, Files() as files:
         check_tool(board.tool("flash", "--no-boot", files.write("p.bin", content)))
         check_tool(board.tool("erase", hex(PROGRAM_ADDRESS + 8192), "12K"))
-        check_equal(chip(board, size=len(content)), content[:8192] + b"\xff" * 12288 + content[20480:], "the chip")
+        check_equal(board.chip_bytes(size=len(content)), content[:8192] + b"\xff" * 12288 + content[20480:], "the chip")
         check_tool(board.tool("erase", hex(PROGRAM_ADDRESS + 100), "4K"), 32)
         check_tool(board.tool("erase", hex(BASE), "4K"), 31)
         check_tool(board.tool("erase", "--all", "--yes"))
@@ -273,7 +266,7 @@ def test_other_address():
         loop = struct.pack("<IIH", 0x20020000, address + 9, 0xE7FE) + bytes(300)
         name = files.write("loop.bin", loop)
         check_tool(board.tool("flash", hex(address), name), 0, ["started", "by itself the board starts 0x90100000"])
-        check(chip(board, address, len(loop)) == loop, "the chip")
+        check(board.chip_bytes(address, len(loop)) == loop, "the chip")
         check(board.statistics()["program_started_ns"] > 0, "the program started")
 
 
@@ -309,8 +302,8 @@ def test_shorter():
         check_tool(board.tool("flash", BLINK_BIN))
         code = BLINK_BIN.read_bytes()
         padded = code + b"\xff" * (-len(code) % SECTOR)
-        check_equal(chip(board, size=len(padded)), padded, "the chip")
-        check(chip(board, PROGRAM_ADDRESS + len(padded), 4096) == big_program(50_000)[len(padded):len(padded) + 4096],
+        check_equal(board.chip_bytes(size=len(padded)), padded, "the chip")
+        check(board.chip_bytes(PROGRAM_ADDRESS + len(padded), 4096) == big_program(50_000)[len(padded):len(padded) + 4096],
               "what lies behind stays")
 
 
@@ -385,7 +378,7 @@ def test_many_updates():
         for number in range(10):
             content = big_program(20_000 + 3000 * number) + bytes([number]) * 5000
             check_tool(board.tool("flash", files.write("p.bin", content)), 0, "started")
-            check(chip(board, size=len(content)) == content, f"the chip after update {number}")
+            check(board.chip_bytes(size=len(content)) == content, f"the chip after update {number}")
             board.control("reset")
 
 

@@ -14,22 +14,22 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import stat
 import struct
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 
 import client
 import dfu
 import harness
+import lockstep
 from harness import ROOT, check, check_equal, check_tool, json_of
+from talk import Requests
 
 sys.path.insert(0, str(ROOT / "tests/cli"))
-from fake_board import FakeBoard, stuff, unstuff  # noqa: E402
+from fake_board import FakeBoard  # noqa: E402
 
 BUILD = ROOT / "build/test-keys"
 LIMIT = 65536
@@ -37,7 +37,7 @@ STACK_LIMIT = 4096
 UIDS = ["003B002644415551454E414C", "003B002644415551454E414D"]
 PROGRAM = struct.pack("<II", 0x24080000, 0x90100009) + bytes(range(256)) * 8
 LOCKED, BAD_KEY, EXPIRED, WAIT = 30, 31, 32, 33
-EXIT_LOCKED, EXIT_WRONG, EXIT_EXPIRED, EXIT_WAIT, EXIT_FILE, EXIT_EXISTS, EXIT_KEPT = 60, 61, 62, 63, 64, 15, 58
+EXIT_LOCKED, EXIT_WRONG, EXIT_EXPIRED, EXIT_FILE, EXIT_EXISTS, EXIT_KEPT = 60, 61, 62, 64, 15, 58
 READ_16 = struct.pack("<II", 0x90100000, 16)
 
 
@@ -88,59 +88,6 @@ def locked_board(uid=UIDS[0], issuer="vendor", generation=1, nor=None):
     with harness.Board(bootloader=image(issuer, generation), uid=uid, timeout_s=10**7, nor=nor) as board:
         board.keys = board.folder / "keys.json"
         yield board
-
-
-class Line:
-    """Requests over the board's cable, byte by byte as SPEC.md says."""
-
-    def __init__(self, board):
-        self.path, self.socket = board.usb_path, None
-        self.connect()
-
-    def connect(self):
-        """Opens the port, as often as it takes; also once more, after a reset."""
-        deadline = time.monotonic() + 20
-        self.tag, self.held = 0, b""
-        while True:
-            try:
-                if self.socket:
-                    self.socket.close()
-                self.socket = socket.socket(socket.AF_UNIX)
-                self.socket.settimeout(2)
-                self.socket.connect(str(self.path))
-                self.hello = self.request(1, struct.pack("<HHI", 1, 1, 0))
-                return
-            except OSError:
-                check(time.monotonic() < deadline, "the board does not answer")
-                time.sleep(0.05)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, kind, payload, tag=0):
-        body = struct.pack("<BBHHH", kind, 0, tag, len(payload), 0) + payload
-        self.socket.sendall(b"\0" + stuff(body + struct.pack("<I", zlib.crc32(body))))
-
-    def request(self, kind, payload=b""):
-        """Returns status, detail and content."""
-        self.tag = self.tag % 0xFFFF + 1
-        self.send(kind, payload, self.tag)
-        while True:
-            data = self.socket.recv(65536)
-            if not data:
-                raise OSError("closed")
-            *frames, self.held = (self.held + data).split(b"\0")
-            for frame in frames:
-                body = unstuff(frame)
-                if len(body) >= 20 and body[0] == kind | 0x80 and struct.unpack_from("<H", body, 2)[0] == self.tag:
-                    status, _, detail = struct.unpack_from("<HHI", body, 8)
-                    return status, detail, body[16:-4]
-
-    def unlock(self, key, today=1):
-        return self.request(9, struct.pack("<I", today) + key)
 
 
 def key_bytes(text):
@@ -196,15 +143,8 @@ def test_board_id():
 def test_dfu():
     """a locked board's DFU interface neither changes nor tells a byte; with a key from the serial port it does both"""
     program = harness.BLINK.with_suffix(".bin").read_bytes()
-    with contextlib.ExitStack() as stack:
-        board = stack.enter_context(harness.Board("--load", f"{harness.BLINK}", bootloader=image("vendor"), uid=UIDS[0],
-                                                  usb="lockstep"))
-        board.control("button down")
-        line = client.Line(board.usb_path)
-        stack.callback(line.close)
-        line.wait_link()
-        board.control("button up")
-        host = dfu.on_line(line)
+    with lockstep.World("--load", harness.BLINK, bootloader=image("vendor"), uid=UIDS[0], used=False) as world:
+        board, host = world.board, dfu.on_line(world.line)
         before = (board.folder / "nor.bin").read_bytes()
         for refused in (lambda: host.erase(0x90100000), host.mass_erase,
                         lambda: (host.set_address(0x90100000), host.block(b"x" * 100)),
@@ -221,10 +161,10 @@ def test_dfu():
         check((board.folder / "nor.bin").read_bytes() == before, "the chip has changed")
         host.clear()
         key = key_bytes(grant(board.folder / "keys.json", board_id(UIDS[0])))
-        check_equal(client.Client(line).request(client.UNLOCK, struct.pack("<I", 1) + key)[0], 0, "UNLOCK")
+        check_equal(world.serial.request(client.UNLOCK, struct.pack("<I", 1) + key)[0], 0, "UNLOCK")
         check_equal(host.upload(0x90100000, 64), program[:64], "upload with a key")
         host.download(0x90100000, program, dfu.layout_pages(host.string(4)))
-        line.wait_link(False, 2000)
+        world.line.wait_link(False, 2000)
 
 
 def test_locked_without_a_key():
@@ -262,7 +202,7 @@ def test_every_kind():
     """no request of any kind changes or reads the chip of a locked board"""
     allowed = {1, 2, 3, 7, 8, 9}
     with locked_board() as board:
-        with Line(board) as line:
+        with Requests(board) as line:
             nor = board.folder / "nor.bin"
             before = nor.read_bytes()
             begin = struct.pack("<IIII", 5, 0x90100000, 256, 0) + hashlib.sha256(b"\0" * 256).digest() + bytes(12)
@@ -307,13 +247,13 @@ def test_until_reset_or_unplug():
     with tempfile.TemporaryDirectory() as folder, locked_board() as board:
         key = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0])))
         for way in ("reset", "unplug", "reset"):
-            with Line(board) as line:
+            with Requests(board) as line:
                 check_equal(line.hello[2][9] & 1, 1, "HELLO's bit")
                 check_equal(line.request(4, struct.pack("<II", 0x90100000, 16))[0], LOCKED, "READ")
                 check_equal(line.unlock(key), (0, 0, b"\xff" * 4), "UNLOCK")
                 check_equal(line.request(4, struct.pack("<II", 0x90100000, 16)), (0, 0, b"\xff" * 16), "READ")
             # Closing the port is no unplugging.
-            with Line(board) as line:
+            with Requests(board) as line:
                 check_equal(line.request(4, struct.pack("<II", 0x90100000, 16))[0], 0, "READ")
                 if way == "reset":
                     check_equal(line.request(8, struct.pack("<I", 1))[0], 0, "RESET")
@@ -352,7 +292,7 @@ def test_wrong_keys():
                 wait=False)
         # A host with a wrong date: the board compares with what it is told.
         old = key_bytes(grant(file, mine, "vendor", "--generation", "2", "--not-after", "2020-01-01"))
-        with Line(board) as line:
+        with Requests(board) as line:
             check_equal(line.unlock(old, 20000)[:2], (EXPIRED, 0), "past its date")
             check_equal(line.unlock(old, 1)[0], 0, "with another date")
 
@@ -379,7 +319,7 @@ def test_two_boards_two_issuers():
         keys = {(uid, issuer): key_bytes(grant(f"{folder}/{issuer}.json", board_id(uid), issuer))
                 for uid in UIDS for issuer in ("vendor", "other")}
         for own, right in keys.items():
-            with locked_board(*own) as board, Line(board) as line:
+            with locked_board(*own) as board, Requests(board) as line:
                 for other, key in keys.items():
                     if other != own:
                         check_equal(unlock_in_time(line, key)[:2], (BAD_KEY, 1), f"the key of {other} on {own}")
@@ -398,7 +338,7 @@ def test_forged_key():
         forgeries["generation 9"] = weak[:8] + struct.pack("<I", 9) + weak[12:]
         forgeries["no end"] = weak[:12] + bytes(4) + weak[16:]
         forgeries["no signature"] = weak[:16] + bytes(64)
-        with Line(board) as line:
+        with Requests(board) as line:
             for what, forged in forgeries.items():
                 check_equal(unlock_in_time(line, forged)[0], BAD_KEY, what)
                 check_equal(line.request(4, READ_16)[0], LOCKED, f"READ after {what}")
@@ -410,7 +350,7 @@ def test_truncated_key():
     """a key that was cut, or has something behind it, is no UNLOCK, and opens nothing"""
     with tempfile.TemporaryDirectory() as folder, locked_board() as board:
         key = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0])))
-        with Line(board) as line:
+        with Requests(board) as line:
             for length in (0, 1, 4, 15, 16, 20, 79, 81, 84, 300):
                 payload = (struct.pack("<I", 1) + key + bytes(300))[:4 + length]
                 check_equal(line.request(9, payload)[:2], (2, min(len(payload), 84)), f"a key of {length} bytes")
@@ -423,7 +363,7 @@ def test_replayed_key():
     with tempfile.TemporaryDirectory() as folder:
         key = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0])))
         newer = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0]), "vendor", "--generation", "2"))
-        with locked_board(UIDS[0]) as board, Line(board) as line:
+        with locked_board(UIDS[0]) as board, Requests(board) as line:
             check_equal(line.unlock(key)[0], 0, "UNLOCK")
             lock_again(line)
             check_equal(line.request(4, READ_16)[0], LOCKED, "READ")
@@ -435,7 +375,7 @@ def test_replayed_key():
             lock_again(line)
             check_equal(line.unlock(key)[:2], (EXPIRED, 2), "the old one after a reset")
             check_equal(line.request(4, READ_16)[0], LOCKED, "READ")
-        with locked_board(UIDS[1]) as board, Line(board) as line:
+        with locked_board(UIDS[1]) as board, Requests(board) as line:
             check_equal(line.unlock(key)[0], BAD_KEY, "on another board")
 
 
@@ -444,7 +384,7 @@ def test_expired_key():
     with tempfile.TemporaryDirectory() as folder, locked_board() as board:
         key = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0]), "vendor", "--not-after", "2030-12-31"))
         last = (datetime.date(2030, 12, 31) - datetime.date(1970, 1, 1)).days
-        with Line(board) as line:
+        with Requests(board) as line:
             for today in (last + 1, last + 400, 0xFFFFFFFF):
                 check_equal(line.unlock(key, today)[:2], (EXPIRED, 0), f"day {today}")
                 check_equal(line.request(4, READ_16)[0], LOCKED, "READ")
@@ -516,7 +456,7 @@ def test_two_issuers():
     """a board obeys its own issuer only"""
     for issuer, other in (("vendor", "other"), ("other", "vendor")):
         with tempfile.TemporaryDirectory() as folder, locked_board(issuer=issuer) as board:
-            with Line(board) as line:
+            with Requests(board) as line:
                 foreign = key_bytes(grant(f"{folder}/a.json", board_id(UIDS[0]), other))
                 own = key_bytes(grant(f"{folder}/b.json", board_id(UIDS[0]), issuer))
                 check_equal(line.unlock(foreign)[:2], (BAD_KEY, 1), "the other issuer's key")
@@ -532,7 +472,7 @@ def test_slowing_down():
         right = key_bytes(grant(f"{folder}/keys.json", board_id(UIDS[0])))
         wrong = right[:-1] + bytes([right[-1] ^ 1])
         for wait_ms in (1000, 2000, 4000):
-            with Line(board) as line:
+            with Requests(board) as line:
                 check_equal(line.unlock(wrong)[0], BAD_KEY, "a wrong key")
                 status, left, _ = line.unlock(right)
                 check(status == WAIT and wait_ms - 200 < left <= wait_ms, f"{status} {left} of {wait_ms}")
@@ -543,7 +483,7 @@ def test_slowing_down():
                 else:
                     line.request(8, struct.pack("<I", 1))
         time.sleep(0.5)
-        with Line(board) as line:
+        with Requests(board) as line:
             status, left, _ = line.unlock(right)
             check(status == WAIT and left > 2500, f"after the reset: {status} {left}")
             time.sleep(left / 1000 + 0.2)

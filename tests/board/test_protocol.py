@@ -10,10 +10,11 @@ import random
 import struct
 
 import client as protocol
-from client import (ABORT, ALIGNMENT, BAD_ENTRY, BAD_REQUEST, BAD_STACK, BASE, BEGIN, BLANK, BOOT, BUSY, CLOSED,
-                    COMPLETE, END, ERASE, FAILED, HASH, HELLO, INCOMPLETE, INFO, NO_UPDATE, NONE, OK, OPEN,
-                    OUT_OF_RANGE, PROGRAM, READ, RESERVED, RESET, SECTORS, SIZE, STATUS, UNKNOWN_COMMAND, VERIFY,
-                    VERSION, WRITE, Client, Line)
+import lockstep
+from client import (ABORT, ALIGNMENT, BAD_ENTRY, BAD_REQUEST, BAD_STACK, BASE, BLANK, BOOT, BUSY, CLOSED,
+                    COMPLETE, END, ERASE, FAILED, HASH, HELLO, INCOMPLETE, NO_UPDATE, NONE, OK, OPEN,
+                    OUT_OF_RANGE, PROGRAM, READ, RESERVED, RESET, SECTORS, SIZE, UNKNOWN_COMMAND, VERIFY,
+                    VERSION, WRITE)
 from harness import ROOT, Board, check, check_equal, run_tests
 
 VECTORS = protocol.read_vectors(ROOT / "tests/vectors/frames.txt")
@@ -36,20 +37,8 @@ def talk(*arguments, content=(), **options):
         path = board.folder / f"content{number}"
         path.write_bytes(data)
         board.command += ["--load", f"{path}@{address:#x}"]
-    with board:
-        line = Line(board.usb_path)
-        try:
-            line.wait_link()
-            yield board, Client(line)
-        finally:
-            line.close()
-
-
-def chip(board, address=PROGRAM, size=SIZE - 0x100000):
-    """What the chip's file holds; it is the board's memory itself."""
-    with open(board.folder / "nor.bin", "rb") as file:
-        file.seek(address - BASE)
-        return file.read(size)
+    with board, lockstep.host_of(board) as peer:
+        yield board, peer
 
 
 def blank(data):
@@ -177,7 +166,7 @@ def test_read():
     with talk(content=[(BASE, content), (END_OF_CHIP - 5000, content[:5000])]) as (board, peer):
         for address, length in [(BASE, 1), (BASE + 1, 4096), (BASE + 69999, 3), (PROGRAM, 256),
                                 (END_OF_CHIP - 4096, 4096), (END_OF_CHIP - 1, 1), (END_OF_CHIP - 31, 31)]:
-            check(peer.get(READ, address, length) == chip(board, address, length),
+            check(peer.get(READ, address, length) == board.chip_bytes(address, length),
                   f"bytes at {address:#x}, {length}")
         for address, length, answer in [
                 (BASE, 0, (BAD_REQUEST, 4)), (BASE, 4097, (BAD_REQUEST, 4)),
@@ -192,9 +181,9 @@ def test_hash():
     with talk(content=[(BASE + 100, NOISE)]) as (board, peer):
         for address, length in [(BASE, 1), (BASE + 77, 100003), (END_OF_CHIP - 1, 1), (BASE, SIZE)]:
             check_equal(peer.get(HASH, address, length, limit_ms=30000).hex(),
-                        hashlib.sha256(chip(board, address, length)).hexdigest(), f"{address:#x} {length}")
+                        hashlib.sha256(board.chip_bytes(address, length)).hexdigest(), f"{address:#x} {length}")
         for first, count in [(BASE, 256), (END_OF_CHIP - 4096, 1)]:
-            wanted = b"".join(hashlib.sha256(chip(board, first + 4096 * i, 4096)).digest()[:16]
+            wanted = b"".join(hashlib.sha256(board.chip_bytes(first + 4096 * i, 4096)).digest()[:16]
                               for i in range(count))
             check(peer.get(SECTORS, first, count) == wanted, f"SECTORS {first:#x} {count}")
         for kind, address, length, answer in [
@@ -335,7 +324,7 @@ def test_begin_refused():
         record = peer.status()
         check_equal((record.id, record.state), (77, OPEN), "the open update")
         check_equal(board.statistics()["nor.operations"], 0, "operations of the chip")
-        check(blank(chip(board)), "the chip was changed")
+        check(blank(board.chip_bytes()), "the chip was changed")
         for end in ends:  # the highest addresses that are good
             check_equal(peer.begin(run, number=end, program=True, stack=end), (OK, 0), f"stack {end:#x}")
         check_equal(peer.begin(run, number=5, program=True, entry=PROGRAM + len(run) - 1), (OK, 0), "last entry")
@@ -347,8 +336,8 @@ def test_update():
     with talk(content=[(PROGRAM + 12288, b"behind"), (PROGRAM - 6, b"before")]) as (board, peer):
         status, detail, digest = peer.update(run, program=True)
         check_equal((status, detail, digest), (OK, 0, hashlib.sha256(run).digest()), "END")
-        check_equal(chip(board, PROGRAM - 6, 9006), b"before" + run, "the chip")
-        check_equal(chip(board, PROGRAM + 9000, 3294), b"\xff" * 3288 + b"behind", "behind it")
+        check_equal(board.chip_bytes(PROGRAM - 6, 9006), b"before" + run, "the chip")
+        check_equal(board.chip_bytes(PROGRAM + 9000, 3294), b"\xff" * 3288 + b"behind", "behind it")
         check_equal(peer.end(6), (OK, 0, digest), "END once more")
         check_equal(peer.ask(END, 1, 6), (NO_UPDATE, 0), "END of another update")
         record = peer.status()
@@ -377,7 +366,7 @@ def test_overwrite():
                 peer.write(count, PROGRAM + at, padded[at:at + 4096], number)
                 count += 1
             check_equal(peer.end(count, number)[0], OK, "END")
-            check_equal(chip(board, PROGRAM, 70000), run, "the chip")
+            check_equal(board.chip_bytes(PROGRAM, 70000), run, "the chip")
         check_equal(peer.status().erased, 65536 + 8192, "bytes erased")
 
 
@@ -432,7 +421,7 @@ def test_order():
         peer.run(50)
         record = peer.status()
         check_equal((record.taken, record.executed, record.faults), (1, 1, 2), "taken, executed, faults")
-        check_equal(chip(board, PROGRAM, 8192), run[:4096] + b"\xff" * 4096, "the chip")
+        check_equal(board.chip_bytes(PROGRAM, 8192), run[:4096] + b"\xff" * 4096, "the chip")
         write(1, 4096)
         write(2, 8192)
         peer.line.write(protocol.frame(WRITE, 0, struct.pack("<IIII", 0x600D, 3, PROGRAM, 4096) + bytes(4096), crc=0))
@@ -440,7 +429,7 @@ def test_order():
         write(3, 12288)
         check_equal(peer.ask(END, 0x600D, 3)[0], BAD_REQUEST, "END with too small a number")
         check_equal(peer.end(4)[0], OK, "END")
-        check_equal(chip(board, PROGRAM, 16384), run, "the chip at the end")
+        check_equal(board.chip_bytes(PROGRAM, 16384), run, "the chip at the end")
 
 
 def test_foreign_operations():
@@ -476,8 +465,8 @@ def test_window():
         record = peer.status()
         check(fits <= record.taken <= fits + 6, f"{record.taken} operations taken, {fits} fit")
         check_equal(record.executed, record.taken, "executed")
-        check_equal(chip(board, PROGRAM, 4096 * record.taken), run[:4096 * record.taken], "the chip")
-        check(blank(chip(board, PROGRAM + 4096 * record.taken, 65536)), "behind it")
+        check_equal(board.chip_bytes(PROGRAM, 4096 * record.taken), run[:4096 * record.taken], "the chip")
+        check(blank(board.chip_bytes(PROGRAM + 4096 * record.taken, 65536)), "behind it")
 
 
 def test_busy():
@@ -620,7 +609,7 @@ def test_update_survives_cable():
         for number in range(4, 10):
             peer.write(number, PROGRAM + 4096 * number, run[4096 * number:4096 * (number + 1)])
         check_equal(peer.end(10)[0], OK, "END")
-        check_equal(chip(board, PROGRAM, len(run)), run, "the chip")
+        check_equal(board.chip_bytes(PROGRAM, len(run)), run, "the chip")
 
 
 def test_progress_goes_on():
@@ -646,7 +635,7 @@ def test_im_chip():
         items = peer.info()
         check_equal((items[3], items[5][1]), (bytes([0xEF, 0x70, 0x18]), 2), "JEDEC id, SR2")
         check_equal(peer.update(program(), program=True)[0], OK, "an update")
-        check_equal(chip(board, PROGRAM, 8192), program(), "the chip")
+        check_equal(board.chip_bytes(PROGRAM, 8192), program(), "the chip")
         operations = board.statistics()["nor.operations"]
         board.control("reset")
         peer.line.wait_link(False)

@@ -5,69 +5,30 @@ In virtual time on the lockstep cable. The tools themselves are not used here.
 
 SPDX-License-Identifier: MIT
 """
-import contextlib
 import random
 import struct
 
 import client
 import harness
+import lockstep
 import px4
 from harness import BLINK, PROGRAM_ADDRESS, check, check_equal, run_tests
+from lockstep import SAID, USED
 from px4 import FAILED, INVALID, Refused
 
-BASE = 0x90000000
-SAID = "blink: running"
-BLINK_BYTES = BLINK.with_suffix(".bin").read_bytes()
 MIB = 1 << 20
-USED = random.Random(8).randbytes(MIB + 65536)  # of the programs' area
 UID = "112233445566778899AABBCC"
 
 
 def content(size):
     """blink with data behind it."""
-    return (BLINK_BYTES + random.Random(size).randbytes(size))[:size]
+    return harness.blink_with_data(size, size)
 
 
-class World(contextlib.ExitStack):
-    """A board on the lockstep cable, in its bootloader as its button is held, and a host."""
-
-    def __init__(self, *arguments, used=True, **options):
-        super().__init__()
-        self.board = harness.Board(*arguments, usb="lockstep", **options)
-        if used:
-            (self.board.folder / "nor.bin").write_bytes((b"\xff" * MIB + USED).ljust(1 << 24, b"\xff"))
-
-    def __enter__(self):
-        super().__enter__()
-        self.enter_context(self.board)
-        self.board.control("button down")
-        self.line = client.Line(self.board.usb_path)
-        self.callback(self.line.close)
-        self.line.wait_link()
-        self.board.control("button up")
+class World(lockstep.World):
+    def attach(self):
         self.port = px4.LinePort(self.line)
         self.host = px4.Uploader(self.port)
-        self.serial = client.Client(self.line)
-        return self
-
-    def chip(self, size, address=PROGRAM_ADDRESS):
-        with open(self.board.folder / "nor.bin", "rb") as file:
-            file.seek(address - BASE)
-            return file.read(size)
-
-    def verdict(self):
-        return struct.unpack_from("<H", self.serial.info()[0x0C])[0]
-
-    def failure(self):
-        return struct.unpack("<HHI", self.serial.info()[0x1D])[0]
-
-    def wait_program(self):
-        self.line.wait_link(False, 2000)
-        for _ in range(400):
-            if SAID in self.board.uart():
-                return
-            self.line.run(5_000_000)
-        raise AssertionError(f"the program says {self.board.uart()!r}")
 
     def nothing(self, seconds=0.3):
         check_equal(self.port.read(1, seconds), b"", "an answer")

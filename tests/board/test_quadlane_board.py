@@ -19,7 +19,7 @@ import time
 
 import seal
 from harness import (BLINK, BOARD, BOOTLOADER, GUESTS, PROGRAM_ADDRESS, ROOT, Board, check, check_equal, check_tool,
-                     run_tests, wait_for)
+                     run_tests)
 
 LOAD = ["--load", f"{BOOTLOADER}@0x08000000"]
 # A program that is busy, prints and comes to its end; one that echoes; ones that do wrong.

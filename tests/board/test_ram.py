@@ -16,7 +16,7 @@ import zlib
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "sdk")]
 
 import test_handover  # noqa: E402
-from harness import (BLINK, BOOTLOADER, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of,  # noqa: E402
+from harness import (BASE, BLINK, BOOTLOADER, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of,  # noqa: E402
                      run_tests, wait_for)
 from client import BUSY, HELLO, INFO, OK, RAM_RUN, RAM_WRITE, VERIFY  # noqa: E402
 from programs import Program  # noqa: E402
@@ -48,7 +48,7 @@ int main(void)
 
 def chip_crc(board):
     """CRC-32 of what the chip holds; more than that is in its file."""
-    return zlib.crc32((board.folder / "nor.bin").read_bytes()[:CHIP_SIZE])
+    return zlib.crc32(board.chip_bytes(BASE, CHIP_SIZE))
 
 
 def bootloader_ram_end():

@@ -14,7 +14,7 @@ import tempfile
 
 import seal
 import test_handover
-from harness import GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests, run_tool, wait_for
+from harness import BASE, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests, run_tool, wait_for
 
 NAME = "sp_racing_h7_extreme"
 FIRST = GUESTS / "first_stage-flash.elf"
@@ -22,7 +22,7 @@ IMAGE = ROOT / f"build/firmware/{NAME}-ram.bin"
 BLOCK = ROOT / f"build/firmware/{NAME}-ram.exst"
 ASLEEP, SAID = GUESTS / "asleep.elf", "good night"
 FROM_RAM = ROOT / "build/sdk/from_ram/from_ram.elf"
-BASE, SIZE = 0x90000000, 16 << 20
+SIZE = 16 << 20
 EXST, EXST_SIZE = 0x90F90000, 448 << 10
 STARTS = "first stage: starts the second"
 # The maker's: layout and reserved partitions; settings.
@@ -60,7 +60,7 @@ def board_with(block, programs=(), nor=None, **options):
 
 
 def chip_of(board):
-    return (board.folder / "nor.bin").read_bytes()[:SIZE]
+    return board.chip_bytes(BASE, SIZE)
 
 
 def check_left_alone(board):

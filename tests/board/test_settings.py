@@ -15,7 +15,6 @@ import struct
 import sys
 import tempfile
 import time
-import zlib
 
 import seal
 from harness import (BOOTLOADER, PROGRAM_ADDRESS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests,

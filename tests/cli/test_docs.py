@@ -13,11 +13,12 @@ import re
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "board"))
-import harness  # noqa: E402  (found by the path above)
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / name) for name in ("board", "bench")]
+import bench  # noqa: E402  (found by the path above)
+import harness  # noqa: E402
 
 PAGES = [harness.ROOT / name for name in ("README.md", "DESIGN.md", "SPEC.md", "CHANGELOG.md")] + \
-    sorted((harness.ROOT / "docs").glob("*.md"))
+    sorted((harness.ROOT / "docs").rglob("*.md"))
 
 
 def blocks(page):
@@ -111,6 +112,27 @@ def test_exit_codes_have_a_paragraph():
     missing = [f"{code} {name}" for code, name in listed
                if not re.search(rf"^### {code} {name}$", page, re.M) and name not in ("ok",)]
     harness.check(not missing, "missing: " + ", ".join(missing))
+
+
+def test_limits_of_figures():
+    """DESIGN.md's figures are below the limits that it tells, and these are the ones that `make bench` and `make size` keep"""
+    pairs = []  # of measured and limit
+    found = {}
+    table = (harness.ROOT / "DESIGN.md").read_text().partition("\n## Figures\n")[2]
+    for cells in (re.split(r" *\| *", line)[1:-1] for line in table.splitlines() if line.startswith("| ")):
+        keys, limits = re.findall(r"`(\w+)`", cells[0]), re.findall(r"[\d.]+", cells[-1])
+        for key, limit in zip(keys, limits):
+            found[key] = float(limit)
+        parts = cells[1].split("; ")
+        for part, limit in zip(parts, limits * len(parts) if len(limits) == 1 else limits):
+            pairs.append((float(re.findall(r"[\d.]+", part)[-1]), float(limit), cells[0]))
+    harness.check_equal(found, bench.AT_MOST, "limits in DESIGN.md")
+    makefile = (harness.ROOT / "firmware/firmware.mk").read_text()
+    sizes = {int(size) for size in re.findall(r"^FIRMWARE_LIMIT_[\w-]+ *:= (\d+)$", makefile, re.M)}
+    row = re.search(r"`make size`.*", table)[0]
+    harness.check_equal({int(row.split("|")[-2])}, sizes, "limit of the bootloader's size in DESIGN.md")
+    above = [what for measured, limit, what in pairs if measured > limit]
+    harness.check(len(pairs) > len(bench.AT_MOST) and not above, f"{len(pairs)} figures; above their limit: {above}")
 
 
 if __name__ == "__main__":

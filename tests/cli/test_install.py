@@ -13,7 +13,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "board")
 from harness import ROOT, check, check_equal, run_tests  # noqa: E402  (found by the path above)
 
 EXPECTED = {"bin/quadlane": 0o755, "bin/quadlane-board": 0o755, "lib/udev/rules.d/70-quadlane.rules": 0o644,
-            "share/doc/quadlane/README.md": 0o644, "share/doc/quadlane/docs/troubleshooting.md": 0o644,
+            "share/doc/quadlane/README.md": 0o644,
+            **{f"share/doc/quadlane/{page.relative_to(ROOT)}": 0o644 for page in (ROOT / "docs").rglob("*.md")},
             "share/quadlane/debug/openocd/h750_w25q128.cfg": 0o644,
             "share/quadlane/firmware/h750_w25q128-flash.bin": 0o644}
 IMAGES = [path.relative_to(ROOT) for pattern in ("*-flash.bin", "*-ram.exst")

@@ -10,7 +10,7 @@ import sys
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "board")]
 
-from harness import (BLINK, BOOTLOADER, CONSOLE, FAST, ROOT, Board, check, check_equal,  # noqa: E402
+from harness import (BOOTLOADER, CONSOLE, FAST, ROOT, Board, check, check_equal,  # noqa: E402
                      wait_for)
 
 NO_PORTS = "gdb_port disabled; tcl_port disabled; telnet_port disabled"

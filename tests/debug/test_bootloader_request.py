@@ -5,7 +5,7 @@ SPDX-License-Identifier: MIT
 """
 import re
 
-from probes import FAST, ROOT, ProbedBoard, RemoteProtocol, check, check_equal, wait_for
+from probes import ROOT, ProbedBoard, RemoteProtocol, check, check_equal, wait_for
 from harness import check_tool, json_of, run_tests  # noqa: E402
 
 

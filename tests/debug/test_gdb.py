@@ -5,7 +5,7 @@ SPDX-License-Identifier: MIT
 """
 import re
 
-from probes import BOOTLOADER, CONSOLE, FAST, ProbedBoard, RemoteProtocol, check, check_equal
+from probes import BOOTLOADER, CONSOLE, ProbedBoard, RemoteProtocol, check, check_equal
 from harness import run_tests  # noqa: E402
 
 RAM = 0x24000000

@@ -22,13 +22,12 @@ import xml.etree.ElementTree
 
 from gdb_server import blank_board
 from machine_interface import MachineInterface
-from probes import BLINK, FAST, ROOT, check, check_equal, wait_for
-from harness import TOOL, check_tool, run_tests
+from probes import FAST, ROOT, check, check_equal, wait_for
+from harness import BLINK, TOOL, check_tool, run_tests
 
 BOARD = "h750_w25q128"
 JLINK = "ilg.gnumcueclipse.debug.gdbjtag.jlink."
 OPENOCD = "ilg.gnumcueclipse.debug.gdbjtag.openocd."
-JTAG = "org.eclipse.cdt.debug.gdbjtag.core."
 WRAPPER = ROOT / "debug/debugger_wrapper.sh"
 
 

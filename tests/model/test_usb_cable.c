@@ -3,123 +3,21 @@
 // Expected values: SPEC.md, section 10.
 //
 // SPDX-License-Identifier: MIT
-#include "sim/machine_internal.h" // the limit, to stop exactly there
-#include "sim/usb_cable.h"
-#include "tests/model/fake_device.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/model/cable_bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
-
-struct bench {
-    struct machine *machine;
-    struct fake_device *device;
-    struct usb_host *host;
-    struct usb_cable *cable;
-    char folder[64];
-    char path[96];
-    char error[256];
-};
-
-static void on_violation(void *context, const char *device, const char *text)
-{
-    (void)context;
-    fail_msg("%s: %s", device, text);
-}
-
-static int set_up(void **state)
-{
-    struct bench *bench = calloc(1, sizeof(*bench));
-
-    strcpy(bench->folder, "/tmp/quadlane-test-XXXXXX");
-    assert_non_null(mkdtemp(bench->folder));
-    snprintf(bench->path, sizeof(bench->path), "%s/cable", bench->folder);
-    bench->machine = machine_create();
-    machine_on_violation(bench->machine, on_violation, bench);
-    bench->device = calloc(1, sizeof(*bench->device));
-    fake_device_init(bench->device, bench->machine);
-    bench->host = usb_host_create(bench->machine, &bench->device->port, true);
-    *state = bench;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-
-    if (bench->cable != NULL) {
-        usb_cable_close(bench->cable);
-    }
-    unlink(bench->path);
-    assert_int_equal(rmdir(bench->folder), 0); // nothing is left behind
-    machine_destroy(bench->machine);
-    free(bench->device);
-    free(bench->host);
-    free(bench);
-    return 0;
-}
-
-static void plug(struct bench *bench, const char *kind)
-{
-    char specification[160];
-
-    snprintf(specification, sizeof(specification), "%s%s", kind,
-             kind[strlen(kind) - 1] == ':' ? bench->path : "");
-    bench->cable = usb_cable_create(bench->machine, bench->host, specification, "board",
-                                    bench->error, sizeof(bench->error));
-    assert_non_null(bench->cable);
-}
 
 static void enumerate(struct bench *bench)
 {
     fake_device_attach(bench->device, bench->host, true);
     machine_advance(bench->machine, 500 * NS_PER_MS);
     assert_true(usb_host_configured(bench->host));
-}
-
-// Time passes and descriptors are served.
-static void run_ms(struct bench *bench, unsigned ms)
-{
-    for (unsigned i = 0; i < ms * 4; i++) {
-        machine_serve(bench->machine, 0);
-        machine_advance(bench->machine, NS_PER_MS / 4);
-    }
-    machine_serve(bench->machine, 0);
-}
-
-static int dial(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static bool is_closed(int fd)
-{
-    uint8_t byte;
-    ssize_t count = recv(fd, &byte, 1, MSG_PEEK);
-
-    return count == 0 || (count < 0 && errno == ECONNRESET);
 }
 
 static unsigned line_state(const struct bench *bench)

@@ -4,105 +4,20 @@
 // Linux kernel's documentation; descriptors are the fake device's.
 //
 // SPDX-License-Identifier: MIT
-#include "sim/machine_internal.h"
-#include "sim/usb_cable.h"
-#include "tests/model/fake_device.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/model/cable_bench.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-struct bench {
-    struct machine *machine;
-    struct fake_device *device;
-    struct usb_host *host;
-    struct usb_cable *cable;
-    char folder[64];
-    char path[96];
-    char error[256];
-    int fd;
-    uint8_t got[65536];
-    size_t count;
-    bool short_ids;
-};
-
-static void on_violation(void *context, const char *device, const char *text)
-{
-    (void)context;
-    fail_msg("%s: %s", device, text);
-}
-
-static int set_up(void **state)
-{
-    struct bench *bench = calloc(1, sizeof(*bench));
-
-    strcpy(bench->folder, "/tmp/quadlane-test-XXXXXX");
-    assert_non_null(mkdtemp(bench->folder));
-    snprintf(bench->path, sizeof(bench->path), "%s/cable", bench->folder);
-    bench->machine = machine_create();
-    machine_on_violation(bench->machine, on_violation, bench);
-    bench->device = calloc(1, sizeof(*bench->device));
-    fake_device_init(bench->device, bench->machine);
-    bench->host = usb_host_create(bench->machine, &bench->device->port, true);
-    bench->fd = -1;
-    *state = bench;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-
-    if (bench->cable != NULL) {
-        usb_cable_close(bench->cable);
-    }
-    if (bench->fd >= 0) {
-        close(bench->fd);
-    }
-    unlink(bench->path);
-    assert_int_equal(rmdir(bench->folder), 0);
-    machine_destroy(bench->machine);
-    free(bench->device);
-    free(bench->host);
-    free(bench);
-    return 0;
-}
-
-static void run_ms(struct bench *bench, unsigned ms)
-{
-    for (unsigned i = 0; i < ms * 4; i++) {
-        machine_serve(bench->machine, 0);
-        machine_advance(bench->machine, NS_PER_MS / 4);
-    }
-    machine_serve(bench->machine, 0);
-}
 
 static void enumerate(struct bench *bench)
 {
     fake_device_attach(bench->device, bench->host, true);
     run_ms(bench, 500);
     bench->device->log_count = 0;
-}
-
-static void open_cable(struct bench *bench, const char *specification)
-{
-    bench->cable = usb_cable_create(bench->machine, bench->host, specification, "board",
-                                    bench->error, sizeof(bench->error));
-    assert_non_null(bench->cable);
 }
 
 static void tell(struct bench *bench, const void *bytes, size_t count)
@@ -138,25 +53,7 @@ static void expect_silence(struct bench *bench)
     assert_int_equal(bench->count, 0);
 }
 
-static bool is_closed(int fd)
-{
-    uint8_t byte;
-    ssize_t count = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-    return count == 0 || (count < 0 && errno == ECONNRESET);
-}
-
 // --- usbredir -----------------------------------------------------------------------------------
-
-static int dial(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
 
 static void put32(uint8_t *at, uint32_t value)
 {
@@ -215,11 +112,9 @@ static void send_hello(struct bench *bench, uint32_t capabilities)
 // As far as the device_connect packet.
 static void greet(struct bench *bench)
 {
-    char specification[128];
     uint8_t body[512];
 
-    snprintf(specification, sizeof(specification), "usbredir:unix:%s", bench->path);
-    open_cable(bench, specification);
+    plug(bench, "usbredir:unix:");
     enumerate(bench);
     bench->fd = dial(bench->path);
     run_ms(bench, 2);
@@ -234,11 +129,9 @@ static void greet(struct bench *bench)
 static void test_redir_hello(void **state)
 {
     struct bench *bench = *state;
-    char specification[128];
     uint8_t body[512];
 
-    snprintf(specification, sizeof(specification), "usbredir:unix:%s", bench->path);
-    open_cable(bench, specification);
+    plug(bench, "usbredir:unix:");
     bench->fd = dial(bench->path);
     run_ms(bench, 2);
     take(bench, body, 80);
@@ -273,12 +166,10 @@ static void test_redir_hello(void **state)
 static void test_redir_old_peer(void **state)
 {
     struct bench *bench = *state;
-    char specification[128];
     uint8_t body[512];
 
     bench->short_ids = true;
-    snprintf(specification, sizeof(specification), "usbredir:unix:%s", bench->path);
-    open_cable(bench, specification);
+    plug(bench, "usbredir:unix:");
     enumerate(bench);
     bench->fd = dial(bench->path);
     run_ms(bench, 2);
@@ -564,7 +455,7 @@ static void attach(struct bench *bench)
 {
     uint8_t reply[320];
 
-    open_cable(bench, "usbip:0");
+    plug(bench, "usbip:0");
     enumerate(bench);
     bench->fd = dial_port(bench);
     send_import(bench, "1-1");
@@ -627,7 +518,7 @@ static void test_usbip_list(void **state)
     struct bench *bench = *state;
     uint8_t reply[12 + 312 + 8];
 
-    open_cable(bench, "usbip:127.0.0.1:0");
+    plug(bench, "usbip:127.0.0.1:0");
     bench->fd = dial_port(bench);
     tell(bench, devlist_request, sizeof(devlist_request));
     take(bench, reply, 12);
@@ -647,7 +538,7 @@ static void test_usbip_attach(void **state)
     uint8_t reply[12];
     int owner;
 
-    open_cable(bench, "usbip:0");
+    plug(bench, "usbip:0");
     bench->fd = dial_port(bench);
     send_import(bench, "1-1");
     take(bench, reply, 8);

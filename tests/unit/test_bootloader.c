@@ -237,6 +237,13 @@ static void each_field_of_the_marker_counts(void **state)
     image_make(LENGTH);
     image[0x1000] ^= 0x10;
     expect_refused(LENGTH, NOT_A_BOOTLOADER, 0x2C0 + 16); // the CRC
+    static const uint32_t stacks[] = {0x20000000, 0x20020004, 0x24080000};
+    for (unsigned i = 0; i < sizeof stacks / sizeof stacks[0]; i++) {
+        image_make(LENGTH);
+        ql_store_u32(image, stacks[i]);
+        seal(image, LENGTH);
+        expect_refused(LENGTH, NOT_A_BOOTLOADER, 0);
+    }
     image_make(LENGTH);
     expect_refused(LENGTH - 4, NOT_A_BOOTLOADER, 0x2C0 + 12); // cut
     expect_refused(LENGTH + 4, NOT_A_BOOTLOADER, 0x2C0 + 12);

@@ -389,15 +389,8 @@ static void mass_erase_takes_the_programs_area_only(void **state)
     memset(rig_chip_at(&rig, AT), 0, 0x300000);
     rig.fake.allowed_end = 0x400000 - 0x12000;
     assert_int_equal(transfer(DNLOAD, 0, (const uint8_t[]){0x41}, 1, NULL), 0);
-    struct told told;
-    unsigned asked = 0;
-    for (; (told = get_status()).state == DNBUSY; asked++) { // far more often than it is told to
-        assert_int_not_equal(told.poll_ms, 100);             // which dfu-util takes for 35 s
-        assert_in_range(told.poll_ms, 1, 250);
-        rig_run_ms(&rig, 1);
-    }
-    assert_true(asked > 0);
-    expect_ok(told);
+    assert_int_equal(get_status().state, DNBUSY);
+    expect_ok(settle());
     for (uint32_t at = 0x100000; at < 0x400000 - 0x12000; at++)
         assert_int_equal(rig.fake.array[at], 0xFF);
     assert_int_equal(rig.fake.array[0x400000 - 0x12000], 0);
@@ -407,6 +400,24 @@ static void mass_erase_takes_the_programs_area_only(void **state)
     abort_to_idle();
     assert_int_equal(leave_at(AT).state, MANIFEST);
     expect_sealed(last_record(), AT, 0x9000);
+}
+
+static void a_mass_erase_never_tells_100_ms(void **state)
+{
+    (void)state;
+    rig_destroy(&rig);
+    rig_create(&rig, 0x200000);
+    memset(rig_chip_at(&rig, AT), 0, 0x100000);
+    assert_int_equal(transfer(DNLOAD, 0, (const uint8_t[]){0x41}, 1, NULL), 0);
+    struct told told;
+    uint64_t since_us = rig.fake.now_us;
+    while ((told = get_status()).state == DNBUSY) { // asked far more often than it says
+        assert_int_not_equal(told.poll_ms, 100);    // dfu-util takes that for 35 s
+        assert_in_range(told.poll_ms, 1, 250);
+        rig_run_ms(&rig, 1);
+    }
+    expect_ok(told);
+    assert_true(rig.fake.now_us - since_us >= 16 * 150000);
 }
 
 static void erasing_alone_leaves_nothing_unfinished(void **state)
@@ -422,6 +433,31 @@ static void erasing_alone_leaves_nothing_unfinished(void **state)
     assert_int_equal(verdict(AT), QL_STATUS_BLANK);
     // And the serial port has the chip again.
     assert_int_equal(rig_begin(&rig, 7, AT, image, 0x1000, 1), QL_STATUS_OK);
+}
+
+static void what_is_erased_again_was_not_written(void **state)
+{
+    (void)state;
+    erase_pages(AT, PAGE);
+    write_bytes(AT, image, 0x2000);
+    expect_ok(erase_page(AT));
+    abort_to_idle();
+    rig_run_ms(&rig, 500);
+    assert_int_equal(last_record()[9], CLEARED);
+    assert_int_equal(verdict(AT), QL_STATUS_BLANK);
+}
+
+static void an_abort_in_place_of_the_question_gives_up(void **state)
+{
+    (void)state;
+    erase_pages(AT, 0x2000);
+    expect_ok(set_address(AT));
+    assert_int_equal(transfer(DNLOAD, 2, image, 0x800, NULL), 0);
+    assert_int_equal(transfer(ABORT, 0, NULL, 0, NULL), 0);
+    assert_int_equal(get_status().state, IDLE);
+    rig_run_ms(&rig, 500);
+    expect_error(leave_at(AT), ERR_FIRMWARE);
+    assert_int_equal(last_record()[9], WRITING);
 }
 
 static void several_runs_are_sealed_by_one_leave(void **state)
@@ -662,6 +698,24 @@ static void a_download_keeps_the_serial_port_out(void **state)
     expect_error(leave_at(AT), ERR_FIRMWARE);
 }
 
+static void the_check_of_a_leave_keeps_updates_out(void **state)
+{
+    (void)state;
+    download(AT, image, 0x40000);
+    assert_int_equal(leave_at(AT).state, MANIFEST);
+    rig_restart(&rig);
+    lock_identify(&rig.server.lock); // as the image does at its start: it hashes, too
+    const struct dfu_request request = {DNLOAD, 2, 0};
+    uint8_t small[DFU_STATUS_SIZE];
+    const uint8_t *answer;
+    size_t length;
+    assert_true(dfu_request(&rig.dfu, &request, small, &answer, &length));
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(dfu_run(&rig.dfu)); // the hash has begun
+    assert_int_equal(rig_begin(&rig, 7, AT, image, 0x1000, 1), BUSY);
+    assert_int_equal(settle().state, MANIFEST);
+}
+
 static void the_serial_ports_update_keeps_downloads_out(void **state)
 {
     (void)state;
@@ -777,7 +831,10 @@ int main(void)
         DFU_TEST(a_page_erase_is_answered_while_the_chip_erases),
         DFU_TEST(poll_times_are_the_chips_typical_ones),
         DFU_TEST(mass_erase_takes_the_programs_area_only),
+        DFU_TEST(a_mass_erase_never_tells_100_ms),
         DFU_TEST(erasing_alone_leaves_nothing_unfinished),
+        DFU_TEST(what_is_erased_again_was_not_written),
+        DFU_TEST(an_abort_in_place_of_the_question_gives_up),
         DFU_TEST(several_runs_are_sealed_by_one_leave),
         DFU_TEST(neighbours_keep_their_seals),
         DFU_TEST(a_host_that_stops_early_gets_no_seal),
@@ -790,6 +847,7 @@ int main(void)
         DFU_TEST(a_failure_is_told_by_info),
         DFU_TEST(a_locked_board_changes_and_tells_nothing),
         DFU_TEST(a_download_keeps_the_serial_port_out),
+        DFU_TEST(the_check_of_a_leave_keeps_updates_out),
         DFU_TEST(the_serial_ports_update_keeps_downloads_out),
         DFU_TEST(a_lost_line_ends_everything),
         DFU_TEST(states_allow_what_dfu_allows),
