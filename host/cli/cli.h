@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #define CLI_ARGUMENTS_MAX 3
+#define CLI_MEANINGS_MAX  3
 
 enum cli_option {
     CLI_PORT = 1 << 0,
@@ -60,6 +61,11 @@ struct cli_verb {
     const char *summary;   // a line
     const char *text;      // paragraphs of its help page
     unsigned options;      // enum cli_option
+    // Of options that mean something else here than with other verbs.
+    struct {
+        enum cli_option option;
+        const char *text;
+    } meanings[CLI_MEANINGS_MAX];
     int arguments_min, arguments_max;
     bool works_locked;           // a locked board need not be unlocked
     uint32_t permissions;        // without these it is of no use, enum ql_permit

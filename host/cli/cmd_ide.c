@@ -52,18 +52,38 @@ void ide_put_xml(FILE *file, const char *text)
     }
 }
 
-struct ide_file *ide_add(struct ide *ide, const char *format, ...)
+static struct ide_file *add(struct ide *ide, const char *format, va_list arguments)
 {
     struct ide_file *file = &ide->files[ide->file_count++];
     char name[PATH_MAX];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
-    va_end(arguments);
     const int length = snprintf(file->path, sizeof file->path, "%s/%s", ide->folder, name);
     if (length < 0 || (size_t)length >= sizeof file->path)
         file->path[0] = '\0'; // opening it will fail
     return file;
+}
+
+struct ide_file *ide_add(struct ide *ide, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    struct ide_file *file = add(ide, format, arguments);
+    va_end(arguments);
+    return file;
+}
+
+FILE *ide_create(struct ide *ide, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    struct ide_file *file = add(ide, format, arguments);
+    va_end(arguments);
+    return open_memstream(&file->text, &file->size);
+}
+
+int ide_finish(struct ide *ide, FILE *file)
+{
+    return file != NULL && fclose(file) == 0 ? 0 : ql_fail_memory(&ide->cli->failure);
 }
 
 // --- Where things are ---------------------------------------------------------------------------
@@ -225,6 +245,19 @@ static int write_files(struct ide *ide)
     return result;
 }
 
+static void name_files(struct ide *ide)
+{
+    snprintf(ide->jlink_wrapper, sizeof ide->jlink_wrapper, "%s/debugger_wrapper.sh", ide->support);
+    snprintf(ide->openocd_wrapper, sizeof ide->openocd_wrapper, "%s/openocd_wrapper.sh",
+             ide->support);
+    snprintf(ide->adapter_file, sizeof ide->adapter_file, "%s/openocd/adapter/%.60s.cfg",
+             ide->support, ide->adapter);
+    snprintf(ide->board_file, sizeof ide->board_file, "%s/openocd/%.100s.cfg", ide->support,
+             ide->board);
+    snprintf(ide->openocd_words, sizeof ide->openocd_words, "-f \"%s\" -f \"%s\"",
+             ide->adapter_file, ide->board_file);
+}
+
 static int prepare(struct ide *ide)
 {
     ide->board = ide->cli->board_name;
@@ -238,6 +271,8 @@ static int prepare(struct ide *ide)
         result = find_folder(ide);
     if (result == 0)
         result = take_program(ide);
+    if (result == 0)
+        name_files(ide);
     ide->gdb = find_gdb();
     return result;
 }
@@ -281,6 +316,7 @@ const struct cli_verb cli_ide = {
         "what\n"
         "is named \"quadlane: ...\" is replaced.",
     .options = CLI_BOARD_NAME | CLI_ADAPTER | CLI_FOLDER | CLI_FORCE | CLI_COMMON,
+    .meanings = {{CLI_FORCE, "overwrite files that exist"}},
     .arguments_min = 2,
     .arguments_max = 2,
     .works_locked = true,

@@ -402,13 +402,13 @@ const struct cli_verb cli_install_verb = {
         "It finds out which of them is there, reads what it would overwrite, says so and asks. "
         "What\n"
         "was there is saved first; afterwards it is read back, and compared with what the new\n"
-        "bootloader tells on USB. A read-out protected board is left alone.\n"
-        "\n"
-        "--serial is the probe's or the DFU device's. --force takes any image: to go back to a "
-        "saved\n"
-        "one.",
+        "bootloader tells on USB. A read-out protected board is left alone.",
     .options = CLI_BOARD_NAME | (unsigned)CLI_INSTALL | CLI_ADAPTER | CLI_SERIAL | CLI_PORT |
                CLI_WAIT | CLI_YES | CLI_FORCE | CLI_COMMON,
+    .meanings = {{CLI_SERIAL, "the probe or DFU device with this serial number"},
+                 {CLI_ADAPTER,
+                  "stlink, jlink, cmsis-dap, virtual (default: the one that is there)"},
+                 {CLI_FORCE, "take any image: to go back to a saved one"}},
     .works_locked = true,
     .run = run,
 };

@@ -147,6 +147,7 @@ const struct cli_verb cli_update_bootloader = {
         "--yes. A bootloader that opens a locked board, or gives it to another issuer, needs "
         "--force.",
     .options = CLI_BOARD | CLI_YES | CLI_FORCE,
+    .meanings = {{CLI_FORCE, "lower the lock of a locked board"}},
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

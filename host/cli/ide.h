@@ -15,6 +15,7 @@
 struct ide_file {
     char path[PATH_MAX];
     char *text;        // the whole new content; free()
+    size_t size;       // of it, once ide_finish() is through
     bool exists, same; // with another content, or with this one
     bool merged;       // the user's own parts are in it
 };
@@ -32,15 +33,24 @@ struct ide {
     char tool[PATH_MAX];            // this program
     const char *board, *adapter;
     const char *gdb; // a program's name
+    // Files in `support`: servers, and what OpenOCD is to be given.
+    char jlink_wrapper[PATH_MAX + 32], openocd_wrapper[PATH_MAX + 32];
+    char adapter_file[PATH_MAX + 128], board_file[PATH_MAX + 128];
+    char openocd_words[2 * PATH_MAX + 300]; // both of them as options in a line
     struct ide_file files[IDE_FILES_MAX];
     size_t file_count;
 };
 
-#define IDE_DEVICE "STM32H750VB" // as SEGGER names it
+#define IDE_GDB_PORT "3333"        // OpenOCD's own
+#define IDE_DEVICE   "STM32H750VB" // as SEGGER names it
 
 // A new file below the project's folder.
 struct ide_file *ide_add(struct ide *ide, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+// The same, to be written through a stream; a null pointer: no memory.
+FILE *ide_create(struct ide *ide, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int ide_finish(struct ide *ide, FILE *file);
 
 // Each adds its files.
 int ide_eclipse(struct ide *ide);

@@ -7,7 +7,6 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/ide.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void put(FILE *file, const char *key, const char *value)
@@ -19,16 +18,14 @@ static void put(FILE *file, const char *key, const char *value)
 
 static void put_configuration(FILE *file, const struct ide *ide)
 {
-    char text[2 * PATH_MAX + 300];
+    char text[2 * PATH_MAX + 400];
     snprintf(text, sizeof text, "quadlane: %.200s", ide->name);
     fputs("<component name=\"ProjectRunConfigurationManager\">\n  <configuration default=\"false\"",
           file);
     put(file, "name", text);
     put(file, "type", "com.jetbrains.cidr.embedded.customgdbserver.type");
     put(file, "factoryName", "com.jetbrains.cidr.embedded.customgdbserver.factory");
-    snprintf(text, sizeof text,
-             "-c \"gdb_port 3333\" -f \"%s/openocd/adapter/%s.cfg\" -f \"%s/openocd/%.100s.cfg\"",
-             ide->support, ide->adapter, ide->support, ide->board);
+    snprintf(text, sizeof text, "-c \"gdb_port " IDE_GDB_PORT "\" %s", ide->openocd_words);
     put(file, "PROGRAM_PARAMS", text);
     put(file, "PASS_PARENT_ENVS_2", "true");
     snprintf(text, sizeof text, "%s", strrchr(ide->folder, '/') + 1);
@@ -38,9 +35,8 @@ static void put_configuration(FILE *file, const struct ide *ide)
     put(file, "RUN_TARGET_PROJECT_NAME", text);
     put(file, "RUN_TARGET_NAME", ide->name);
     fputs(">\n    <custom-gdb-server version=\"1\"", file);
-    put(file, "gdb-connect", "localhost:3333");
-    snprintf(text, sizeof text, "%s/openocd_wrapper.sh", ide->support);
-    put(file, "executable", text);
+    put(file, "gdb-connect", "localhost:" IDE_GDB_PORT);
+    put(file, "executable", ide->openocd_wrapper);
     put(file, "warmup-ms", "500");
     put(file, "download-type", "ALWAYS");
     put(file, "reset-cmd", "monitor reset halt");
@@ -53,14 +49,11 @@ static void put_configuration(FILE *file, const struct ide *ide)
 
 int ide_clion(struct ide *ide)
 {
-    static size_t size;
-    struct ide_file *target = ide_add(ide, ".run/quadlane-%s.run.xml", ide->name);
-    FILE *file = open_memstream(&target->text, &size);
-    if (file == NULL)
-        return ql_fail_memory(&ide->cli->failure);
-    put_configuration(file, ide);
-    if (fclose(file) != 0)
-        return ql_fail_memory(&ide->cli->failure);
-    cli_say(ide->cli, "CLion folder %s, CMake target %s\n", ide->folder, ide->name);
-    return 0;
+    FILE *file = ide_create(ide, ".run/quadlane-%s.run.xml", ide->name);
+    if (file != NULL)
+        put_configuration(file, ide);
+    const int result = ide_finish(ide, file);
+    if (result == 0)
+        cli_say(ide->cli, "CLion folder %s, CMake target %s\n", ide->folder, ide->name);
+    return result;
 }

@@ -40,6 +40,101 @@ static void find_project(const struct ide *ide, char name[NAME_MAX + 1])
     free(bytes);
 }
 
+// An attribute whose value is the same for every project.
+struct attribute {
+    const char *type; // "string", "boolean", "int"; a null pointer ends the table
+    const char *key, *value;
+};
+
+// Of both servers' tabs, with Embedded CDT's own ports and defaults.
+static const struct attribute of_both[] = {
+    {"boolean", "doStartGdbServer", "true"},
+    {"string", "gdbServerConnectionAddress", ""},
+    {"string", "gdbServerLog", ""},
+    {"boolean", "doGdbServerAllocateConsole", "true"},
+    {"string", "gdbClientOtherCommands", "set mem inaccessible-by-default off"},
+    {"string", "gdbClientOtherOptions", ""},
+    {"boolean", "doFirstReset", "true"},
+    {"boolean", "enableSemihosting", "true"},
+    {"string", "otherInitCommands", ""},
+    {"boolean", "doDebugInRam", "false"},
+    {"boolean", "doSecondReset", "true"},
+    {"string", "otherRunCommands", ""},
+    {"boolean", "doContinue", "true"},
+    {NULL, NULL, NULL},
+};
+
+// J-Link's tab alone.
+static const struct attribute of_jlink[] = {
+    {"string", "gdbServerConnection", "usb"},
+    {"string", "gdbServerDebugInterface", "swd"},
+    {"string", "gdbServerDeviceEndianness", "little"},
+    {"string", "gdbServerDeviceSpeed", "4000"},
+    {"int", "gdbServerGdbPortNumber", "2331"},
+    {"int", "gdbServerSwoPortNumber", "2332"},
+    {"int", "gdbServerTelnetPortNumber", "2333"},
+    {"boolean", "doGdbServerAllocateSemihostingConsole", "true"},
+    {"boolean", "doGdbServerInitRegs", "true"},
+    {"boolean", "doGdbServerLocalOnly", "true"},
+    {"boolean", "doGdbServerSilent", "false"},
+    {"boolean", "doGdbServerVerifyDownload", "true"},
+    {"boolean", "doConnectToRunning", "false"},
+    {"string", "firstResetType", ""},
+    {"int", "firstResetSpeed", "1000"},
+    {"string", "interfaceSpeed", "auto"},
+    {"boolean", "enableFlashBreakpoints", "false"},
+    {"boolean", "enableSemihostingIoclientTelnet", "true"},
+    {"boolean", "enableSemihostingIoclientGdbClient", "false"},
+    {"boolean", "enableSwo", "false"},
+    {"string", "secondResetType", ""},
+    {"string", "gdbServerDeviceName", IDE_DEVICE},
+    {NULL, NULL, NULL},
+};
+
+// OpenOCD's tab alone.
+static const struct attribute of_openocd[] = {
+    {"boolean", "doStartGdbCLient", "true"},
+    {"int", "gdbServerGdbPortNumber", IDE_GDB_PORT},
+    {"int", "gdbServerTelnetPortNumber", "4444"},
+    {"string", "gdbServerTclPortNumber", "6666"},
+    {"boolean", "doGdbServerAllocateTelnetConsole", "false"},
+    {"string", "firstResetType", "init"},
+    {"string", "secondResetType", "halt"},
+    {NULL, NULL, NULL},
+};
+
+// What CDT's own part of the launch wants.
+static const struct attribute of_jtag[] = {
+    {"string", "imageFileName", ""},
+    {"string", "imageOffset", ""},
+    {"string", "ipAddress", "localhost"},
+    {"boolean", "loadImage", "true"},
+    {"boolean", "loadSymbols", "true"},
+    {"boolean", "setPcRegister", "false"},
+    {"boolean", "setResume", "false"},
+    {"boolean", "setStopAt", "true"},
+    {"boolean", "useFileForImage", "false"},
+    {"boolean", "useFileForSymbols", "false"},
+    {"boolean", "useProjBinaryForImage", "true"},
+    {"boolean", "useProjBinaryForSymbols", "true"},
+    {"boolean", "useRemoteTarget", "true"},
+    {NULL, NULL, NULL},
+};
+
+// The same, with keys in full.
+static const struct attribute of_cdt[] = {
+    {"boolean", "org.eclipse.cdt.dsf.gdb.UPDATE_THREADLIST_ON_SUSPEND", "false"},
+    {"int", "org.eclipse.cdt.launch.ATTR_BUILD_BEFORE_LAUNCH_ATTR", "2"},
+    {"boolean", "org.eclipse.cdt.launch.PROJECT_BUILD_CONFIG_AUTO_ATTR", "true"},
+    {"string", "process_factory_id", "org.eclipse.cdt.dsf.gdb.GdbProcessFactory"},
+    {NULL, NULL, NULL},
+};
+
+struct server {
+    const char *name, *device, *port;
+    const struct attribute *attributes;
+};
+
 static void put(FILE *file, const char *type, const char *prefix, const char *key,
                 const char *value)
 {
@@ -48,49 +143,14 @@ static void put(FILE *file, const char *type, const char *prefix, const char *ke
     fputs("\"/>\n", file);
 }
 
-static void put_text(FILE *file, const char *prefix, const char *key, const char *value)
+static void put_all(FILE *file, const char *prefix, const struct attribute *attribute)
 {
-    put(file, "string", prefix, key, value);
+    for (; attribute->type != NULL; attribute++)
+        put(file, attribute->type, prefix, attribute->key, attribute->value);
 }
 
-static void put_truth(FILE *file, const char *prefix, const char *key, bool value)
+static void put_resource(FILE *file, const char *project)
 {
-    put(file, "boolean", prefix, key, value ? "true" : "false");
-}
-
-static void put_number(FILE *file, const char *prefix, const char *key, int value)
-{
-    char text[16];
-    snprintf(text, sizeof text, "%d", value);
-    put(file, "int", prefix, key, text);
-}
-
-// What CDT's own part of the launch wants.
-static void put_common(FILE *file, const struct ide *ide, const char *project, const char *device,
-                       int port)
-{
-    put_text(file, JTAG, "imageFileName", "");
-    put_text(file, JTAG, "imageOffset", "");
-    put_text(file, JTAG, "ipAddress", "localhost");
-    put_text(file, JTAG, "jtagDevice", device);
-    put_truth(file, JTAG, "loadImage", true);
-    put_truth(file, JTAG, "loadSymbols", true);
-    put_number(file, JTAG, "portNumber", port);
-    put_truth(file, JTAG, "setPcRegister", false);
-    put_truth(file, JTAG, "setResume", false);
-    put_truth(file, JTAG, "setStopAt", true);
-    put_text(file, JTAG, "stopAt", ide->stop);
-    put_truth(file, JTAG, "useFileForImage", false);
-    put_truth(file, JTAG, "useFileForSymbols", false);
-    put_truth(file, JTAG, "useProjBinaryForImage", true);
-    put_truth(file, JTAG, "useProjBinaryForSymbols", true);
-    put_truth(file, JTAG, "useRemoteTarget", true);
-    put_text(file, "org.eclipse.cdt.dsf.gdb.", "DEBUG_NAME", ide->gdb);
-    put_truth(file, "org.eclipse.cdt.dsf.gdb.", "UPDATE_THREADLIST_ON_SUSPEND", false);
-    put_number(file, "org.eclipse.cdt.launch.", "ATTR_BUILD_BEFORE_LAUNCH_ATTR", 2);
-    put_text(file, "org.eclipse.cdt.launch.", "PROGRAM_NAME", ide->program_inside);
-    put_text(file, "org.eclipse.cdt.launch.", "PROJECT_ATTR", project);
-    put_truth(file, "org.eclipse.cdt.launch.", "PROJECT_BUILD_CONFIG_AUTO_ATTR", true);
     fputs("    <listAttribute key=\"org.eclipse.debug.core.MAPPED_RESOURCE_PATHS\">\n"
           "        <listEntry value=\"/",
           file);
@@ -102,131 +162,50 @@ static void put_common(FILE *file, const struct ide *ide, const char *project, c
           "        <listEntry value=\"org.eclipse.debug.ui.launchGroup.debug\"/>\n"
           "    </listAttribute>\n",
           file);
-    put_text(file, "", "process_factory_id", "org.eclipse.cdt.dsf.gdb.GdbProcessFactory");
 }
 
-static FILE *begin(struct ide_file *target, const char *type)
+static int make(struct ide *ide, const char *project, const struct server *server,
+                const char *wrapper, const char *words)
 {
-    static size_t size;
-    FILE *file = open_memstream(&target->text, &size);
-    if (file != NULL)
-        fprintf(file,
-                "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"?>\n"
-                "<launchConfiguration type=\"" EMBEDDED "%s.launchConfigurationType\">\n",
-                type);
-    return file;
-}
-
-static int end(struct ide *ide, FILE *file)
-{
+    char prefix[64];
+    FILE *file = ide_create(ide, "%s-%s.launch", ide->name, server->name);
+    if (file == NULL)
+        return ide_finish(ide, file);
+    snprintf(prefix, sizeof prefix, EMBEDDED "%s.", server->name);
+    fprintf(file,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"?>\n"
+            "<launchConfiguration type=\"%slaunchConfigurationType\">\n",
+            prefix);
+    put(file, "string", prefix, "gdbServerExecutable", wrapper);
+    put(file, "string", prefix, "gdbServerOther", words);
+    put_all(file, prefix, of_both);
+    put_all(file, prefix, server->attributes);
+    put(file, "string", JTAG, "jtagDevice", server->device);
+    put(file, "int", JTAG, "portNumber", server->port);
+    put(file, "string", JTAG, "stopAt", ide->stop);
+    put_all(file, JTAG, of_jtag);
+    put(file, "string", "org.eclipse.cdt.dsf.gdb.", "DEBUG_NAME", ide->gdb);
+    put(file, "string", "org.eclipse.cdt.launch.", "PROGRAM_NAME", ide->program_inside);
+    put(file, "string", "org.eclipse.cdt.launch.", "PROJECT_ATTR", project);
+    put_all(file, "", of_cdt);
+    put_resource(file, project);
     fputs("</launchConfiguration>\n", file);
-    return fclose(file) == 0 ? 0 : ql_fail_memory(&ide->cli->failure);
-}
-
-// The server's fields on the tab "Debugger", with Embedded CDT's own ports and defaults.
-static void put_jlink_server(FILE *file, const struct ide *ide)
-{
-    const char *prefix = EMBEDDED "jlink.";
-    char path[PATH_MAX + 32];
-    char other[256];
-    snprintf(path, sizeof path, "%s/debugger_wrapper.sh", ide->support);
-    snprintf(other, sizeof other,
-             "-singlerun -strict -timeout 0 -nogui --board %.100s --adapter %s", ide->board,
-             ide->adapter);
-    put_truth(file, prefix, "doStartGdbServer", true);
-    put_text(file, prefix, "gdbServerExecutable", path);
-    put_text(file, prefix, "gdbServerConnection", "usb");
-    put_text(file, prefix, "gdbServerConnectionAddress", "");
-    put_text(file, prefix, "gdbServerDebugInterface", "swd");
-    put_text(file, prefix, "gdbServerDeviceEndianness", "little");
-    put_text(file, prefix, "gdbServerDeviceName", IDE_DEVICE);
-    put_text(file, prefix, "gdbServerDeviceSpeed", "4000");
-    put_number(file, prefix, "gdbServerGdbPortNumber", 2331);
-    put_number(file, prefix, "gdbServerSwoPortNumber", 2332);
-    put_number(file, prefix, "gdbServerTelnetPortNumber", 2333);
-    put_text(file, prefix, "gdbServerLog", "");
-    put_text(file, prefix, "gdbServerOther", other);
-    put_truth(file, prefix, "doGdbServerAllocateConsole", true);
-    put_truth(file, prefix, "doGdbServerAllocateSemihostingConsole", true);
-    put_truth(file, prefix, "doGdbServerInitRegs", true);
-    put_truth(file, prefix, "doGdbServerLocalOnly", true);
-    put_truth(file, prefix, "doGdbServerSilent", false);
-    put_truth(file, prefix, "doGdbServerVerifyDownload", true);
-}
-
-static int make_jlink(struct ide *ide, const char *project)
-{
-    const char *prefix = EMBEDDED "jlink.";
-    FILE *file = begin(ide_add(ide, "%s-jlink.launch", ide->name), "jlink");
-    if (file == NULL)
-        return ql_fail_memory(&ide->cli->failure);
-    put_jlink_server(file, ide);
-    put_text(file, prefix, "gdbClientOtherCommands", "set mem inaccessible-by-default off");
-    put_text(file, prefix, "gdbClientOtherOptions", "");
-    put_truth(file, prefix, "doConnectToRunning", false);
-    put_truth(file, prefix, "doFirstReset", true);
-    put_text(file, prefix, "firstResetType", "");
-    put_number(file, prefix, "firstResetSpeed", 1000);
-    put_text(file, prefix, "interfaceSpeed", "auto");
-    put_truth(file, prefix, "enableFlashBreakpoints", false);
-    put_truth(file, prefix, "enableSemihosting", true);
-    put_truth(file, prefix, "enableSemihostingIoclientTelnet", true);
-    put_truth(file, prefix, "enableSemihostingIoclientGdbClient", false);
-    put_truth(file, prefix, "enableSwo", false);
-    put_text(file, prefix, "otherInitCommands", "");
-    put_truth(file, prefix, "doDebugInRam", false);
-    put_truth(file, prefix, "doSecondReset", true);
-    put_text(file, prefix, "secondResetType", "");
-    put_text(file, prefix, "otherRunCommands", "");
-    put_truth(file, prefix, "doContinue", true);
-    put_common(file, ide, project, "GNU MCU J-Link", 2331);
-    return end(ide, file);
-}
-
-static int make_openocd(struct ide *ide, const char *project)
-{
-    const char *prefix = EMBEDDED "openocd.";
-    char path[PATH_MAX + 32];
-    char other[2 * PATH_MAX + 300];
-    FILE *file = begin(ide_add(ide, "%s-openocd.launch", ide->name), "openocd");
-    if (file == NULL)
-        return ql_fail_memory(&ide->cli->failure);
-    snprintf(path, sizeof path, "%s/openocd_wrapper.sh", ide->support);
-    snprintf(other, sizeof other, "-f \"%s/openocd/adapter/%s.cfg\" -f \"%s/openocd/%.100s.cfg\"",
-             ide->support, ide->adapter, ide->support, ide->board);
-    put_truth(file, prefix, "doStartGdbServer", true);
-    put_truth(file, prefix, "doStartGdbCLient", true);
-    put_text(file, prefix, "gdbServerExecutable", path);
-    put_text(file, prefix, "gdbServerConnectionAddress", "");
-    put_number(file, prefix, "gdbServerGdbPortNumber", 3333);
-    put_number(file, prefix, "gdbServerTelnetPortNumber", 4444);
-    put_text(file, prefix, "gdbServerTclPortNumber", "6666");
-    put_text(file, prefix, "gdbServerLog", "");
-    put_text(file, prefix, "gdbServerOther", other);
-    put_truth(file, prefix, "doGdbServerAllocateConsole", true);
-    put_truth(file, prefix, "doGdbServerAllocateTelnetConsole", false);
-    put_text(file, prefix, "gdbClientOtherCommands", "set mem inaccessible-by-default off");
-    put_text(file, prefix, "gdbClientOtherOptions", "");
-    put_truth(file, prefix, "doFirstReset", true);
-    put_text(file, prefix, "firstResetType", "init");
-    put_truth(file, prefix, "enableSemihosting", true);
-    put_text(file, prefix, "otherInitCommands", "");
-    put_truth(file, prefix, "doDebugInRam", false);
-    put_truth(file, prefix, "doSecondReset", true);
-    put_text(file, prefix, "secondResetType", "halt");
-    put_text(file, prefix, "otherRunCommands", "");
-    put_truth(file, prefix, "doContinue", true);
-    put_common(file, ide, project, "GNU MCU OpenOCD", 3333);
-    return end(ide, file);
+    return ide_finish(ide, file);
 }
 
 int ide_eclipse(struct ide *ide)
 {
+    static const struct server jlink = {"jlink", "GNU MCU J-Link", "2331", of_jlink};
+    static const struct server openocd = {"openocd", "GNU MCU OpenOCD", IDE_GDB_PORT, of_openocd};
     char project[NAME_MAX + 1];
+    char words[256];
     find_project(ide, project);
-    int result = make_jlink(ide, project);
+    snprintf(words, sizeof words,
+             "-singlerun -strict -timeout 0 -nogui --board %.100s --adapter %s", ide->board,
+             ide->adapter);
+    int result = make(ide, project, &jlink, ide->jlink_wrapper, words);
     if (result == 0)
-        result = make_openocd(ide, project);
+        result = make(ide, project, &openocd, ide->openocd_wrapper, ide->openocd_words);
     if (result == 0)
         cli_say(ide->cli, "Eclipse project \"%s\", program %s, stops at %s\n", project,
                 ide->program_inside, ide->stop);

@@ -13,27 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OURS     "quadlane: "
-#define GDB_PORT "3333"
+#define OURS "quadlane: "
 
-struct names {
-    char jlink_wrapper[PATH_MAX + 32], openocd_wrapper[PATH_MAX + 32];
-    char adapter_file[PATH_MAX + 64], board_file[PATH_MAX + 128];
-    char program[PATH_MAX + 32];
-};
-
-static void fill_names(const struct ide *ide, struct names *names)
+// The program as VS Code's files name it.
+static json_t *program(const struct ide *ide)
 {
-    snprintf(names->jlink_wrapper, sizeof names->jlink_wrapper, "%s/debugger_wrapper.sh",
-             ide->support);
-    snprintf(names->openocd_wrapper, sizeof names->openocd_wrapper, "%s/openocd_wrapper.sh",
-             ide->support);
-    snprintf(names->adapter_file, sizeof names->adapter_file, "%s/openocd/adapter/%s.cfg",
-             ide->support, ide->adapter);
-    snprintf(names->board_file, sizeof names->board_file, "%s/openocd/%.100s.cfg", ide->support,
-             ide->board);
-    snprintf(names->program, sizeof names->program, "%s%s",
-             ide->inside ? "${workspaceFolder}/" : "", ide->program_inside);
+    char text[PATH_MAX + 32];
+    snprintf(text, sizeof text, "%s%s", ide->inside ? "${workspaceFolder}/" : "",
+             ide->program_inside);
+    return cli_text(text);
 }
 
 static json_t *label(const struct ide *ide, const char *what)
@@ -44,48 +32,47 @@ static json_t *label(const struct ide *ide, const char *what)
 }
 
 // What the variants for cortex-debug share.
-static json_t *cortex(const struct ide *ide, const struct names *names, const char *what,
-                      const char *server)
+static json_t *cortex(const struct ide *ide, const char *what, const char *server)
 {
-    json_t *entry = json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "name",
-                              label(ide, what), "type", "cortex-debug", "request", "launch",
-                              "servertype", server, "cwd", "${workspaceFolder}", "executable",
-                              cli_text(names->program), "device", IDE_DEVICE, "interface", "swd",
-                              "runToEntryPoint", ide->stop, "gdbPath", ide->gdb);
+    json_t *entry =
+        json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "name", label(ide, what),
+                  "type", "cortex-debug", "request", "launch", "servertype", server, "cwd",
+                  "${workspaceFolder}", "executable", program(ide), "device", IDE_DEVICE,
+                  "interface", "swd", "runToEntryPoint", ide->stop, "gdbPath", ide->gdb);
     return entry;
 }
 
-static json_t *launches(const struct ide *ide, const struct names *names)
+static json_t *launches(const struct ide *ide)
 {
     json_t *list = json_array();
-    json_t *jlink = cortex(ide, names, "(J-Link's server)", "jlink");
-    json_object_set_new(jlink, "serverpath", cli_text(names->jlink_wrapper));
+    json_t *jlink = cortex(ide, "(J-Link's server)", "jlink");
+    json_object_set_new(jlink, "serverpath", cli_text(ide->jlink_wrapper));
     json_object_set_new(
         jlink, "serverArgs",
         json_pack("[s, s, s, s]", "--board", ide->board, "--adapter", ide->adapter));
     json_array_append_new(list, jlink);
-    json_t *openocd = cortex(ide, names, "(OpenOCD)", "openocd");
-    json_object_set_new(openocd, "serverpath", cli_text(names->openocd_wrapper));
+    json_t *openocd = cortex(ide, "(OpenOCD)", "openocd");
+    json_object_set_new(openocd, "serverpath", cli_text(ide->openocd_wrapper));
     json_object_set_new(
         openocd, "configFiles",
-        json_pack("[o, o]", cli_text(names->adapter_file), cli_text(names->board_file)));
+        json_pack("[o, o]", cli_text(ide->adapter_file), cli_text(ide->board_file)));
     json_array_append_new(list, openocd);
-    json_t *external = cortex(ide, names, "(server that runs already)", "external");
-    json_object_set_new(external, "gdbTarget", json_string("localhost:" GDB_PORT));
+    json_t *external = cortex(ide, "(server that runs already)", "external");
+    json_object_set_new(external, "gdbTarget", json_string("localhost:" IDE_GDB_PORT));
     json_array_append_new(list, external);
-    char arguments[2 * PATH_MAX + 256];
-    snprintf(arguments, sizeof arguments, "-c \"gdb_port " GDB_PORT "\" -f \"%s\" -f \"%s\"",
-             names->adapter_file, names->board_file);
+    char arguments[2 * PATH_MAX + 400];
+    snprintf(arguments, sizeof arguments, "-c \"gdb_port " IDE_GDB_PORT "\" %s",
+             ide->openocd_words);
     json_array_append_new(
         list,
         json_pack("{s:o, s:s, s:s, s:o, s:s, s:[], s:s, s:s, s:s, s:b, s:o, s:o, s:s, s:b, s:i, "
                   "s:[{s:s}, {s:s}], s:b, s:{s:b, s:i}}",
                   "name", label(ide, "(C/C++ extension)"), "type", "cppdbg", "request", "launch",
-                  "program", cli_text(names->program), "cwd", "${workspaceFolder}", "args",
-                  "MIMode", "gdb", "miDebuggerPath", ide->gdb, "miDebuggerServerAddress",
-                  "localhost:" GDB_PORT, "useExtendedRemote", 1, "debugServerPath",
-                  cli_text(names->openocd_wrapper), "debugServerArgs", cli_text(arguments),
-                  "serverStarted", "Listening on port [0-9]+ for gdb connection", "filterStderr", 1,
+                  "program", program(ide), "cwd", "${workspaceFolder}", "args", "MIMode", "gdb",
+                  "miDebuggerPath", ide->gdb, "miDebuggerServerAddress", "localhost:" IDE_GDB_PORT,
+                  "useExtendedRemote", 1, "debugServerPath", cli_text(ide->openocd_wrapper),
+                  "debugServerArgs", cli_text(arguments), "serverStarted",
+                  "Listening on port [0-9]+ for gdb connection", "filterStderr", 1,
                   "serverLaunchTimeout", 20000, "postRemoteConnectCommands", "text", "load", "text",
                   "monitor reset halt", "stopAtEntry", strcmp(ide->stop, "main") == 0,
                   "hardwareBreakpoints", "require", 1, "limit", 8));
@@ -110,20 +97,18 @@ static json_t *task(const struct ide *ide, const char *what, const char *command
     return entry;
 }
 
-static json_t *tasks(const struct ide *ide, const struct names *names)
+static json_t *tasks(const struct ide *ide)
 {
     json_t *list = json_array();
-    json_array_append_new(list,
-                          task(ide, "flash", ide->tool,
-                               json_pack("[s, o]", "flash", cli_text(names->program)), NULL, NULL));
-    json_array_append_new(list,
-                          task(ide, "flash at each restart", ide->tool,
-                               json_pack("[s, s, o]", "flash", "--watch", cli_text(names->program)),
-                               "is in its bootloader", "^waiting for the board|^started"));
+    json_array_append_new(list, task(ide, "flash", ide->tool,
+                                     json_pack("[s, o]", "flash", program(ide)), NULL, NULL));
+    json_array_append_new(list, task(ide, "flash at each restart", ide->tool,
+                                     json_pack("[s, s, o]", "flash", "--watch", program(ide)),
+                                     "is in its bootloader", "^waiting for the board|^started"));
     json_array_append_new(
-        list, task(ide, "GDB server", names->openocd_wrapper,
-                   json_pack("[s, s, s, o, s, o]", "-c", "gdb_port " GDB_PORT, "-f",
-                             cli_text(names->adapter_file), "-f", cli_text(names->board_file)),
+        list, task(ide, "GDB server", ide->openocd_wrapper,
+                   json_pack("[s, s, s, o, s, o]", "-c", "gdb_port " IDE_GDB_PORT, "-f",
+                             cli_text(ide->adapter_file), "-f", cli_text(ide->board_file)),
                    "^Open On-Chip Debugger", "Listening on port [0-9]+ for gdb connection"));
     return list;
 }
@@ -228,11 +213,9 @@ static int make(struct ide *ide, const char *name, const char *version, const ch
 
 int ide_vscode(struct ide *ide)
 {
-    static struct names names;
-    fill_names(ide, &names);
-    int result = make(ide, "launch.json", "0.2.0", "configurations", "name", launches(ide, &names));
+    int result = make(ide, "launch.json", "0.2.0", "configurations", "name", launches(ide));
     if (result == 0)
-        result = make(ide, "tasks.json", "2.0.0", "tasks", "label", tasks(ide, &names));
+        result = make(ide, "tasks.json", "2.0.0", "tasks", "label", tasks(ide));
     if (result == 0)
         cli_say(ide->cli, "VS Code folder %s, program %s, stops at %s\n", ide->folder,
                 ide->program_inside, ide->stop);

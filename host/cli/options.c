@@ -4,6 +4,7 @@
 #include "host/cli/cli.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,54 +16,73 @@ struct option_text {
     const char *name;
     const char *value; // a null pointer: takes none
     const char *text;
+    size_t place; // in struct cli: of the value, or of a flag; 0: only cli_has() knows
 };
 
+#define PLACE(member) offsetof(struct cli, member)
+
 static const struct option_text options[] = {
-    {CLI_PORT, "port", "PORT", "a serial port, unix:PATH, tcp:HOST:PORT or lockstep:PATH"},
-    {CLI_SERIAL, "serial", "NUMBER", "the board with this serial number"},
-    {CLI_WAIT, "wait", "SECONDS", "how long to wait for a board that is not there (default 1)"},
-    {CLI_TOUCH, "touch", "PORT",
-     "ask the program behind this serial port for the bootloader first"},
-    {CLI_FULL, "full", NULL, "write everything, also what the chip holds already"},
-    {CLI_NO_BOOT, "no-boot", NULL, "do not start the program afterwards"},
-    {CLI_DATA, "data", NULL, "the file is no program: no vector table, nothing to start"},
-    {CLI_ALL, "all", NULL, "the whole area that programs may use"},
-    {CLI_YES, "yes", NULL, "do not ask"},
-    {CLI_SET, "set", NULL, "from now on the board starts this address by itself"},
-    {CLI_DEFAULT, "default", NULL, "back to the default"},
-    {CLI_FORCE, "force", NULL, "do it against the advice of the tool"},
-    {CLI_PROGRAMS, "programs", NULL, "the programs in the chip of one board"},
-    {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader"},
-    {CLI_KEYS, "keys", "FILE", "the keys file, for locked boards (default: keys.json)"},
-    {CLI_ISSUER, "issuer", "FILE", "NAME.key, which signs keys; for check NAME.pub will do"},
-    {CLI_ALLOW, "allow", "LIST", "what the key permits: everything (default), or read,write,..."},
-    {CLI_GENERATION, "generation", "N", "the key's generation (default 1)"},
-    {CLI_NOT_AFTER, "not-after", "DATE", "the key's last day, YYYY-MM-DD (default: no end)"},
-    {CLI_WATCH, "watch", NULL, "stay, and write the file whenever the board restarts"},
-    {CLI_GDB, "listen", "PORT", "where the debugger connects (default: the server's own port)"},
-    {CLI_GDB, "connect", "ADDRESS", "HOST:PORT of a server that runs already; none is started"},
-    {CLI_GDB, "server-port", "N", "the server listens there (default: it is told a free port)"},
-    {CLI_GDB, "kind", "KIND", "jlink, openocd, stlink, st-util, pyocd, other (default: by name)"},
-    {CLI_GDB, "once", NULL, "end when the debugger leaves"},
-    {CLI_GDB, "probe", NULL, "write the chip by OpenOCD's stmqspi, never over USB"},
-    {CLI_GDB, "internal-flash", NULL, "let programs be loaded over the bootloader"},
-    {CLI_GDB, "as-jlink", NULL, "OpenOCD answers as J-Link's server would"},
-    {CLI_GDB, "exit-as-server", NULL, "pass on the server's exit code when it ends by itself"},
-    {CLI_INSTALL, "via", "WAY", "dfu, openocd, or maker (default: the one that is there)"},
-    {CLI_INSTALL, "image", "FILE", "another bootloader than the one that came with the tool"},
-    {CLI_INSTALL, "save", "FILE", "where the old content goes (default: NAME-before.bin here)"},
-    {CLI_BOARD_NAME, "board", "NAME", "the board, as its file in debug/openocd is called"},
+    {CLI_PORT, "port", "PORT", "a serial port, unix:PATH, tcp:HOST:PORT or lockstep:PATH",
+     PLACE(port)},
+    {CLI_SERIAL, "serial", "NUMBER", "the board with this serial number", PLACE(serial)},
+    {CLI_WAIT, "wait", "SECONDS", "how long to wait for a board that is not there (default 1)", 0},
+    {CLI_TOUCH, "touch", "PORT", "ask the program behind this serial port for the bootloader first",
+     PLACE(touch)},
+    {CLI_FULL, "full", NULL, "write everything, also what the chip holds already", 0},
+    {CLI_NO_BOOT, "no-boot", NULL, "do not start the program afterwards", 0},
+    {CLI_DATA, "data", NULL, "the file is no program: no vector table, nothing to start", 0},
+    {CLI_ALL, "all", NULL, "the whole area that programs may use", 0},
+    {CLI_YES, "yes", NULL, "do not ask", 0},
+    {CLI_SET, "set", NULL, "from now on the board starts this address by itself", 0},
+    {CLI_DEFAULT, "default", NULL, "back to the default", 0},
+    {CLI_FORCE, "force", NULL, "do it against the advice of the tool", 0},
+    {CLI_PROGRAMS, "programs", NULL, "the programs in the chip of one board", 0},
+    {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader", 0},
+    {CLI_KEYS, "keys", "FILE", "the keys file, for locked boards (default: keys.json)",
+     PLACE(keys)},
+    {CLI_ISSUER, "issuer", "FILE", "NAME.key, which signs keys; for check NAME.pub will do",
+     PLACE(issuer)},
+    {CLI_ALLOW, "allow", "LIST", "what the key permits: everything (default), or read,write,...",
+     PLACE(allow)},
+    {CLI_GENERATION, "generation", "N", "the key's generation (default 1)", PLACE(generation)},
+    {CLI_NOT_AFTER, "not-after", "DATE", "the key's last day, YYYY-MM-DD (default: no end)",
+     PLACE(not_after)},
+    {CLI_WATCH, "watch", NULL, "stay, and write the file whenever the board restarts", 0},
+    {CLI_GDB, "listen", "PORT", "where the debugger connects (default: the server's own port)",
+     PLACE(gdb.listen)},
+    {CLI_GDB, "connect", "ADDRESS", "HOST:PORT of a server that runs already; none is started",
+     PLACE(gdb.connect)},
+    {CLI_GDB, "server-port", "N", "the server listens there (default: it is told a free port)",
+     PLACE(gdb.server_port)},
+    {CLI_GDB, "kind", "KIND", "jlink, openocd, stlink, st-util, pyocd, other (default: by name)",
+     PLACE(gdb.kind)},
+    {CLI_GDB, "once", NULL, "end when the debugger leaves", PLACE(gdb.once)},
+    {CLI_GDB, "probe", NULL, "write the chip by OpenOCD's stmqspi, never over USB",
+     PLACE(gdb.probe)},
+    {CLI_GDB, "internal-flash", NULL, "let programs be loaded over the bootloader",
+     PLACE(gdb.internal_flash)},
+    {CLI_GDB, "as-jlink", NULL, "OpenOCD answers as J-Link's server would", PLACE(gdb.as_jlink)},
+    {CLI_GDB, "exit-as-server", NULL, "pass on the server's exit code when it ends by itself",
+     PLACE(gdb.exit_as_server)},
+    {CLI_INSTALL, "via", "WAY", "dfu, openocd, or maker (default: the one that is there)",
+     PLACE(install.via)},
+    {CLI_INSTALL, "image", "FILE", "another bootloader than the one that came with the tool",
+     PLACE(install.image)},
+    {CLI_INSTALL, "save", "FILE", "where the old content goes (default: NAME-before.bin here)",
+     PLACE(install.save)},
+    {CLI_BOARD_NAME, "board", "NAME", "the board, as its file in debug/openocd is called",
+     PLACE(board_name)},
     {CLI_ADAPTER, "adapter", "NAME",
-     "stlink (default), jlink, cmsis-dap, or virtual for quadlane-board"},
-    {CLI_FOLDER, "folder", "PATH", "the project's folder (default: the current one)"},
-    {CLI_FORCE, "force", NULL, "overwrite files that exist; lower the lock of a locked board"},
-    {CLI_CONFIRM, "confirm", "PHRASE", "the confirmation, for scripts"},
-    {CLI_DFU, "dfu", NULL, "a DfuSe file, for dfu-util and ST's tools"},
-    {CLI_EXST, "exst", NULL, "a second stage for SP Racing's first one: 448 KB with MD5"},
-    {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress"},
-    {CLI_QUIET, "quiet", NULL, "print only errors"},
-    {CLI_HELP, "help", NULL, "this page"},
-    {CLI_VERSION, "version", NULL, "the tool's version"},
+     "stlink (default), jlink, cmsis-dap, or virtual for quadlane-board", PLACE(adapter)},
+    {CLI_FOLDER, "folder", "PATH", "the project's folder (default: the current one)",
+     PLACE(folder)},
+    {CLI_CONFIRM, "confirm", "PHRASE", "the confirmation, for scripts", PLACE(confirm)},
+    {CLI_DFU, "dfu", NULL, "a DfuSe file, for dfu-util and ST's tools", 0},
+    {CLI_EXST, "exst", NULL, "a second stage for SP Racing's first one: 448 KB with MD5", 0},
+    {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress", 0},
+    {CLI_QUIET, "quiet", NULL, "print only errors", 0},
+    {CLI_HELP, "help", NULL, "this page", 0},
+    {CLI_VERSION, "version", NULL, "the tool's version", 0},
 };
 
 #define OPTION_COUNT (sizeof options / sizeof options[0])
@@ -77,8 +97,19 @@ static const char general_help[] =
     "ADDRESS and LENGTH: 0x... or decimal, with K or M behind for KiB or MiB. A board is found by\n"
     "its USB identity; virtual boards (quadlane-board) by their socket in $QUADLANE_RUNTIME_DIR.\n";
 
-static void print_options(unsigned allowed, FILE *file)
+// What the option means to the verb, which may be a null pointer.
+static const char *meaning(const struct cli_verb *verb, const struct option_text *option)
 {
+    for (size_t i = 0; verb != NULL && i < CLI_MEANINGS_MAX; i++) {
+        if (verb->meanings[i].option == option->option)
+            return verb->meanings[i].text;
+    }
+    return option->text;
+}
+
+static void print_options(const struct cli_verb *verb, FILE *file)
+{
+    const unsigned allowed = verb != NULL ? verb->options : CLI_BOARD;
     fprintf(file, "\nOptions:\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char left[32];
@@ -87,7 +118,7 @@ static void print_options(unsigned allowed, FILE *file)
         snprintf(left, sizeof left, "--%s%s%s", options[i].name,
                  options[i].value != NULL ? " " : "",
                  options[i].value != NULL ? options[i].value : "");
-        fprintf(file, "  %-18s %s\n", left, options[i].text);
+        fprintf(file, "  %-18s %s\n", left, meaning(verb, &options[i]));
     }
 }
 
@@ -103,7 +134,7 @@ void cli_print_help(const struct cli_verb *verb, FILE *file)
     if (verb != NULL) {
         fprintf(file, "usage: quadlane %s %s%s[options]\n\n%s\n", verb->name, verb->arguments,
                 verb->arguments[0] != '\0' ? " " : "", verb->text);
-        print_options(verb->options, file);
+        print_options(verb, file);
         return;
     }
     fprintf(file, "usage: quadlane VERB [arguments] [options]\n\n%s\nVerbs:\n", general_help);
@@ -113,7 +144,7 @@ void cli_print_help(const struct cli_verb *verb, FILE *file)
         fprintf(file, "  %-30s %s\n", left, cli_verbs[i]->summary);
     }
     fprintf(file, "\n`quadlane VERB --help` tells more about a verb.\n");
-    print_options(CLI_BOARD, file);
+    print_options(NULL, file);
     print_codes(file);
 }
 
@@ -194,41 +225,6 @@ static int fail_usage(struct cli *cli)
     return -QL_USAGE;
 }
 
-static void take_gdb_option(struct cli_gdb *gdb, const char *name, const char *value)
-{
-    const struct {
-        const char *name;
-        const char **value;
-        bool *flag;
-    } list[] = {{"listen", &gdb->listen, NULL},
-                {"connect", &gdb->connect, NULL},
-                {"server-port", &gdb->server_port, NULL},
-                {"kind", &gdb->kind, NULL},
-                {"once", NULL, &gdb->once},
-                {"probe", NULL, &gdb->probe},
-                {"internal-flash", NULL, &gdb->internal_flash},
-                {"as-jlink", NULL, &gdb->as_jlink},
-                {"exit-as-server", NULL, &gdb->exit_as_server}};
-    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
-        if (strcmp(list[i].name, name) != 0)
-            continue;
-        if (list[i].flag != NULL)
-            *list[i].flag = true;
-        else
-            *list[i].value = value;
-    }
-}
-
-static void take_install_option(struct cli_install *install, const char *name, const char *value)
-{
-    if (strcmp(name, "via") == 0)
-        install->via = value;
-    else if (strcmp(name, "image") == 0)
-        install->image = value;
-    else
-        install->save = value;
-}
-
 static int take_option(struct cli *cli, const struct option_text *option, const char *value)
 {
     if (cli->verb != NULL && (cli->verb->options & (unsigned)option->option) == 0) {
@@ -236,34 +232,11 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         return fail_usage(cli);
     }
     cli->options |= (unsigned)option->option;
-    if (option->option == CLI_GDB)
-        take_gdb_option(&cli->gdb, option->name, value);
-    if (option->option == CLI_INSTALL)
-        take_install_option(&cli->install, option->name, value);
-    if (option->option == CLI_PORT)
-        cli->port = value;
-    if (option->option == CLI_SERIAL)
-        cli->serial = value;
-    if (option->option == CLI_TOUCH)
-        cli->touch = value;
-    if (option->option == CLI_KEYS)
-        cli->keys = value;
-    if (option->option == CLI_ISSUER)
-        cli->issuer = value;
-    if (option->option == CLI_ALLOW)
-        cli->allow = value;
-    if (option->option == CLI_GENERATION)
-        cli->generation = value;
-    if (option->option == CLI_CONFIRM)
-        cli->confirm = value;
-    if (option->option == CLI_NOT_AFTER)
-        cli->not_after = value;
-    if (option->option == CLI_BOARD_NAME)
-        cli->board_name = value;
-    if (option->option == CLI_ADAPTER)
-        cli->adapter = value;
-    if (option->option == CLI_FOLDER)
-        cli->folder = value;
+    char *place = (char *)cli + option->place;
+    if (option->place != 0 && option->value != NULL)
+        memcpy(place, &value, sizeof value);
+    else if (option->place != 0)
+        *(bool *)place = true;
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
 }
 
@@ -351,8 +324,7 @@ int cli_parse(struct cli *cli, int count, char **words)
     const int result = parse_options(cli, count, words);
     if (result != 0 || cli_has(cli, CLI_HELP) || cli_has(cli, CLI_VERSION))
         return result;
-    if (cli->verb == NULL) {
+    if (cli->verb == NULL)
         return fail_without_verb(cli);
-    }
     return take_arguments(cli, count - optind, words + optind);
 }

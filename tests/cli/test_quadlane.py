@@ -86,6 +86,8 @@ def test_help():
         check_tool(page, 0, [f"usage: quadlane {verb}", "--json", "--quiet"])
         for line in (general.stdout + page.stdout).splitlines():
             check(len(line) <= 100, f"line too long: {line}")
+        options = re.findall(r"^  (--[a-z-]+) ", page.stdout.split("\nOptions:\n")[1], re.M)
+        check_equal(len(options), len(set(options)), f"options of {verb}, each once: {options}")
     check_tool(tool("flash", "--help"), 0, ["--full", "--no-boot", "--wait", "--port", "--serial"])
     check_tool(tool("erase", "--help"), 0, ["--all", "--yes"])
     check_tool(tool("reset", "--help"), 0, "--bootloader")
