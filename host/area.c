@@ -6,15 +6,13 @@
 #include "abi/bytes.h"
 #include "host/ram.h"
 
-#define WINDOW_END UINT32_C(0xA0000000) // the controller maps at most 256 MiB
-
 struct ql_area ql_area_unknown(void)
 {
     return (struct ql_area){.chip_start = QL_MAPPED_BASE,
-                            .chip_end = WINDOW_END,
+                            .chip_end = QL_CHIP_WINDOW_END,
                             .program_start = QL_PROGRAM_FIRST,
                             .sector_size = QL_SECTOR_SIZE,
-                            .program_end = WINDOW_END};
+                            .program_end = QL_CHIP_WINDOW_END};
 }
 
 bool ql_area_is_image(const struct ql_area *area, const struct ql_extent *extent)

@@ -11,6 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// Where the controller maps the chip; at most 256 MiB.
+#define QL_CHIP_WINDOW     0x90000000U
+#define QL_CHIP_WINDOW_END 0xA0000000U // the address behind it
+
+static inline bool ql_in_chip_window(uint32_t address)
+{
+    return address >= QL_CHIP_WINDOW && address < QL_CHIP_WINDOW_END;
+}
+
 // Ends are the addresses behind the last byte.
 struct ql_area {
     uint32_t chip_start;

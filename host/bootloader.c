@@ -7,6 +7,7 @@
 #include "abi/crc32.h"
 #include "host/digest.h"
 #include "host/image.h"
+#include "host/ram.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,34 +181,6 @@ int ql_bootloader_check(const struct ql_bootloader *bootloader, const struct ql_
 
 // --- Into the board -----------------------------------------------------------------------------
 
-// RAM_WRITE takes whole words of 8 bytes; what is behind the image does not matter.
-static int upload(struct ql_link *link, const struct ql_bootloader *bootloader,
-                  struct ql_failure *failure)
-{
-    uint8_t payload[QL_RAM_WRITE_DATA + QL_RAM_WRITE_LENGTH_MAX];
-    struct ql_answer answer;
-    for (uint32_t at = 0; at < bootloader->size; at += QL_RAM_WRITE_LENGTH_MAX) {
-        const uint32_t left = bootloader->size - at;
-        const uint32_t part = left < QL_RAM_WRITE_LENGTH_MAX ? left : QL_RAM_WRITE_LENGTH_MAX;
-        const uint32_t whole = (part + QL_RAM_WRITE_GRANULE - 1) & ~(QL_RAM_WRITE_GRANULE - 1U);
-        const struct ql_progress progress = {.phase = QL_PHASE_WRITING,
-                                             .done = at,
-                                             .total = bootloader->size,
-                                             .now_ns = ql_link_now(link)};
-        ql_observe(link->observer, &progress);
-        ql_store_u32(payload + QL_RAM_WRITE_ADDRESS, QL_STAGING_ADDRESS + at);
-        ql_store_u32(payload + QL_RAM_WRITE_LENGTH, whole);
-        memset(payload + QL_RAM_WRITE_DATA, 0xFF, whole);
-        memcpy(payload + QL_RAM_WRITE_DATA, bootloader->bytes + at, part);
-        const int result =
-            ql_link_call(link, QL_KIND_RAM_WRITE, payload, (uint16_t)(QL_RAM_WRITE_DATA + whole),
-                         "bringing the bootloader to the board", &answer, failure);
-        if (result != 0)
-            return result;
-    }
-    return 0;
-}
-
 static int request_replace(struct ql_link *link, const struct ql_bootloader *bootloader,
                            uint32_t flags, bool *same, struct ql_failure *failure)
 {
@@ -237,9 +210,11 @@ int ql_bootloader_stage(struct ql_connection *connection, const struct ql_bootlo
                         bool force, bool *same, struct ql_failure *failure)
 {
     struct ql_link *link = &connection->link;
+    const struct ql_extent piece = {QL_STAGING_ADDRESS, bootloader->size, bootloader->bytes};
+    uint64_t done = 0;
     int result = ql_board_make_idle(link, failure);
     if (result == 0)
-        result = upload(link, bootloader, failure);
+        result = ql_ram_load(link, &piece, &done, piece.size, failure);
     return result == 0 ? request_replace(link, bootloader, flags_of(force) | QL_REPLACE_CHECK_ONLY,
                                          same, failure)
                        : result;

@@ -4,17 +4,11 @@
 #ifndef HOST_GDB_MAP_H
 #define HOST_GDB_MAP_H
 
+#include "host/area.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define QL_CHIP_WINDOW     0x90000000U
-#define QL_CHIP_WINDOW_END 0xA0000000U // the address behind it
-
-static inline bool ql_in_chip_window(uint32_t address)
-{
-    return address >= QL_CHIP_WINDOW && address < QL_CHIP_WINDOW_END;
-}
 
 // Returns a new document with the server's regions outside the window, and the window as flash. A
 // null pointer or a document without regions stands for a server that has no map: then all else is

@@ -38,11 +38,6 @@ bool ql_ram_holds(uint32_t address)
     return find_ram(address) != NULL;
 }
 
-static bool is_chip(uint32_t address)
-{
-    return address >= QL_MAPPED_BASE && address < UINT32_C(0xA0000000);
-}
-
 // A part of the image lies at an address that is no RAM.
 static int fail_place(const struct ql_image *image, const char *name, uint32_t address,
                       struct ql_failure *failure)
@@ -54,15 +49,15 @@ static int fail_place(const struct ql_image *image, const char *name, uint32_t a
     if (in_ram > 0) {
         ql_fail(failure, QL_NOT_FOR_RAM,
                 "%s has a part for RAM (0x%08X) and one for %s (0x%08X); run loads only RAM", name,
-                extent[in_ram - 1].address, is_chip(address) ? "the flash chip" : "elsewhere",
-                address);
+                extent[in_ram - 1].address,
+                ql_in_chip_window(address) ? "the flash chip" : "elsewhere", address);
         ql_hint(failure, "let the load addresses (AT> in the linker script) of all parts lie in "
                          "RAM, or all in the chip, and then flash it");
         return -QL_NOT_FOR_RAM;
     }
     ql_fail(failure, QL_NOT_FOR_RAM, "%s is not linked for RAM, but for %s (0x%08X)", name,
-            is_chip(address) ? "the flash chip" : "another memory", address);
-    if (is_chip(address))
+            ql_in_chip_window(address) ? "the flash chip" : "another memory", address);
+    if (ql_in_chip_window(address))
         ql_hint(failure, "quadlane flash %.200s; or link it for RAM: PLACE := ram in its Makefile",
                 name);
     else
@@ -158,27 +153,25 @@ static uint32_t put_slice(uint8_t *payload, const struct ql_extent *extent, uint
     return size;
 }
 
-static int load_extent(struct job *job, const struct ql_extent *extent)
+int ql_ram_load(struct ql_link *link, const struct ql_extent *piece, uint64_t *done, uint64_t total,
+                struct ql_failure *failure)
 {
-    struct ql_link *link = &job->connection->link;
     struct ql_answer answer;
-    uint8_t payload[QL_PAYLOAD_MAX];
+    uint8_t payload[QL_RAM_WRITE_DATA + QL_RAM_WRITE_LENGTH_MAX];
     char what[64];
-    for (uint32_t at = 0; at < extent->size;) {
+    for (uint32_t at = 0; at < piece->size;) {
         uint16_t length;
-        const uint32_t size = put_slice(payload, extent, at, &length);
-        snprintf(what, sizeof what, "loading 0x%08X", extent->address + at);
+        const uint32_t size = put_slice(payload, piece, at, &length);
+        snprintf(what, sizeof what, "loading 0x%08X", piece->address + at);
         const int result =
-            ql_link_call(link, QL_KIND_RAM_WRITE, payload, length, what, &answer, job->failure);
+            ql_link_call(link, QL_KIND_RAM_WRITE, payload, length, what, &answer, failure);
         if (result != 0)
             return result;
         at += size;
-        job->done += size;
-        const struct ql_progress progress = {.phase = QL_PHASE_LOADING,
-                                             .done = job->done,
-                                             .total = job->result->bytes,
-                                             .now_ns = ql_link_now(link)};
-        ql_observe(job->connection->observer, &progress);
+        *done += size;
+        const struct ql_progress progress = {
+            .phase = QL_PHASE_LOADING, .done = *done, .total = total, .now_ns = ql_link_now(link)};
+        ql_observe(link->observer, &progress);
     }
     return 0;
 }
@@ -216,7 +209,8 @@ static int load_and_start(struct job *job)
     int result = ql_board_make_idle(&job->connection->link, job->failure);
     job->done = 0;
     for (size_t i = 0; i < job->image->count && result == 0; i++)
-        result = load_extent(job, &job->image->extents[i]);
+        result = ql_ram_load(&job->connection->link, &job->image->extents[i], &job->done,
+                             job->result->bytes, job->failure);
     if (result == -QL_BOARD_LOST) {
         result = job->connection->reconnect(job->connection, job->failure);
         return result == 0 ? -QL_BOARD_LOST : result;

@@ -20,6 +20,11 @@ struct ql_ram_result {
 // Is this address in the RAM of an STM32H750?
 bool ql_ram_holds(uint32_t address);
 
+// Brings a piece into the board's RAM. *done, the bytes so far, goes on towards `total` for the
+// observer.
+int ql_ram_load(struct ql_link *link, const struct ql_extent *piece, uint64_t *done, uint64_t total,
+                struct ql_failure *failure);
+
 // Checks that need no board: is all of it for RAM, does it fit, can its vector table be right?
 int ql_ram_check(const struct ql_image *image, const char *name, struct ql_failure *failure);
 
