@@ -59,7 +59,6 @@ struct debug {
     bool was_reset;
     bool kept;        // over power cycles: a debugger without a debug port
     bool reset_halts; // the next reset, whatever DEMCR says
-    uint32_t reason;
     uint64_t retired;
     uint32_t dcrdr;
     void (*changed)(void *context);
@@ -112,6 +111,9 @@ static void set_halted(struct debug *debug, bool halted)
     machine_set_core_halted(debug->machine, halted);
 }
 
+// Comparators or who is attached changed.
+static void refresh(struct debug *debug);
+
 static void show_control(struct debug *debug)
 {
     debug_units_set(debug->units, UNIT_CORE_DEBUG, 0, S_REGRDY | debug->control);
@@ -122,7 +124,6 @@ static void halt_for(struct debug *debug, uint32_t dfsr)
     bool before = debug->halted;
 
     nvic_note_debug_event(debug->nvic, dfsr);
-    debug->reason = dfsr;
     debug->watch_hit = dfsr == DFSR_DWT;
     debug->locked_up = false;
     debug->control |= C_HALT;
@@ -164,7 +165,7 @@ void debug_reset(struct debug *debug, bool power_on)
     debug->control &= power_on && !debug->kept ? 0 : ~C_HALT;
     show_control(debug);
     set_halted(debug, false);
-    debug_refresh(debug);
+    refresh(debug);
     if (power_on && debug_attached(debug)) {
         machine_tell_debugger(debug->machine);
     }
@@ -184,7 +185,7 @@ static void control_write(struct debug *debug, uint32_t value)
     debug->control = debug_attached(debug) ? debug->control : 0;
     show_control(debug);
     if (debug_attached(debug) != was_attached) {
-        debug_refresh(debug);
+        refresh(debug);
     }
     if (debug_attached(debug) && !was_attached) {
         machine_tell_debugger(debug->machine);
@@ -255,11 +256,6 @@ void debug_ask_reset(struct debug *debug, bool halt)
     debug->reset_halts = halt;
     machine_reset(debug->machine, RESET_SOFTWARE);
     debug->core.reset(debug->core.context);
-}
-
-uint32_t debug_halt_reason(const struct debug *debug)
-{
-    return debug->reason;
 }
 
 void debug_on_halt(struct debug *debug, void (*changed)(void *context), void *context)
@@ -369,7 +365,7 @@ static void refresh_watches(struct debug *debug)
     }
 }
 
-void debug_refresh(struct debug *debug)
+static void refresh(struct debug *debug)
 {
     refresh_breakpoints(debug);
     refresh_watches(debug);
@@ -377,7 +373,7 @@ void debug_refresh(struct debug *debug)
 
 static void units_changed(void *context)
 {
-    debug_refresh(context);
+    refresh(context);
 }
 
 void debug_watch_hit(struct debug *debug)
@@ -442,7 +438,7 @@ void debug_clear_stops(struct debug *debug)
 {
     debug->breakpoint_count = 0;
     debug->extra_watch_count = 0;
-    debug_refresh(debug);
+    refresh(debug);
 }
 
 bool debug_last_watch(const struct debug *debug, struct cpu_watch *watch, uint32_t *address)

@@ -64,9 +64,8 @@ void debug_attach(struct debug *debug, bool attached);
 void debug_halt(struct debug *debug);
 void debug_resume(struct debug *debug);
 void debug_step(struct debug *debug, bool mask_interrupts);
-void debug_ask_reset(struct debug *debug, bool halt);  // as by AIRCR; halt: before the first
-                                                       // instruction
-uint32_t debug_halt_reason(const struct debug *debug); // DFSR bits of the last halt
+void debug_ask_reset(struct debug *debug, bool halt); // as by AIRCR; halt: before the first
+                                                      // instruction
 
 // Registers by their number in DCRSR: 0..15, 16 xPSR, 17 MSP, 18 PSP, 20 CONTROL and masks,
 // 33 FPSCR, 64..95 S0..S31. Only while halted.

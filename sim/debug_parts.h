@@ -7,11 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct debug;
 struct debug_components;
-
-// Comparators or who is attached changed.
-void debug_refresh(struct debug *debug);
 
 struct debug_components *debug_components_create(void);
 void debug_components_destroy(struct debug_components *components);

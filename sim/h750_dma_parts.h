@@ -83,6 +83,5 @@ void dma_update_irq(const struct dma_stream *stream);
 void dma_stream_start(struct dma_stream *stream); // EN was set
 void dma_stream_stop(struct dma_stream *stream);  // EN was cleared by the program
 void dma_stream_init(struct dma_stream *stream);
-unsigned dma_mux_channel(const struct dma_stream *stream);
 
 #endif

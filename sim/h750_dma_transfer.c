@@ -55,7 +55,7 @@ static unsigned threshold(const struct dma_stream *stream)
                              : peripheral_size(stream);
 }
 
-unsigned dma_mux_channel(const struct dma_stream *stream)
+static unsigned mux_channel(const struct dma_stream *stream)
 {
     return stream->number + (stream->dma->number == 2 ? DMA_STREAMS : 0);
 }
@@ -323,7 +323,7 @@ static void plan(struct dma_stream *stream)
 
     if (is_enabled(stream) && !stream->step.armed && hclk_hz != 0 &&
         (direction(stream) == DMA_FROM_MEMORY ||
-         dmamux_pending(stream->dma->mux, dma_mux_channel(stream)))) {
+         dmamux_pending(stream->dma->mux, mux_channel(stream)))) {
         event_arm_in(stream->dma->machine, &stream->step,
                      ns_of_ticks(ITEM_CYCLES * items, hclk_hz));
     }
@@ -332,7 +332,7 @@ static void plan(struct dma_stream *stream)
 static void step(void *context)
 {
     struct dma_stream *stream = context;
-    unsigned channel = dma_mux_channel(stream);
+    unsigned channel = mux_channel(stream);
 
     if (!is_enabled(stream)) {
         return;
@@ -393,5 +393,5 @@ static void request_came(void *context)
 void dma_stream_init(struct dma_stream *stream)
 {
     stream->step = (struct event){.fire = step, .context = stream, .name = stream->dma->name};
-    dmamux_connect(stream->dma->mux, dma_mux_channel(stream), request_came, stream);
+    dmamux_connect(stream->dma->mux, mux_channel(stream), request_came, stream);
 }

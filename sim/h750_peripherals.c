@@ -26,7 +26,6 @@
 #include "sim/h750_usart.h"
 
 #include <stddef.h>
-#include <string.h>
 
 void peripherals_create(struct peripherals *peripherals, struct machine *machine,
                         const struct peripherals_settings *settings)
@@ -60,14 +59,4 @@ void peripherals_create(struct peripherals *peripherals, struct machine *machine
     uid_create(machine, settings->unique_id);
     axi_create(machine);
     fmc_create(machine);
-}
-
-struct usart *peripherals_usart(const struct peripherals *peripherals, const char *name)
-{
-    for (unsigned i = 0; usart_names[i] != NULL; i++) {
-        if (strcmp(usart_names[i], name) == 0) {
-            return peripherals->usarts[i];
-        }
-    }
-    return NULL;
 }

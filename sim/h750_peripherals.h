@@ -35,7 +35,4 @@ struct peripherals {
 void peripherals_create(struct peripherals *peripherals, struct machine *machine,
                         const struct peripherals_settings *settings);
 
-// The serial port called `name` ("USART1"), NULL if there is none.
-struct usart *peripherals_usart(const struct peripherals *peripherals, const char *name);
-
 #endif

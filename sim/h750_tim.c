@@ -296,12 +296,6 @@ struct tim *tim_create(struct machine *machine, struct rcc *rcc, const char *nam
     return tim;
 }
 
-uint32_t tim_counter(struct tim *tim)
-{
-    tim_sync(tim);
-    return tim->count;
-}
-
 bool tim_output_reference(struct tim *tim, unsigned channel)
 {
     unsigned index = channel - 1;

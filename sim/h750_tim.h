@@ -16,8 +16,7 @@ extern const char *const tim_names[]; // "TIM1", ...; ends with NULL
 // NULL if there is no timer of that name.
 struct tim *tim_create(struct machine *machine, struct rcc *rcc, const char *name);
 
-// Output reference level OCxREF of channel 1..6, and the counter, now.
+// Output reference level OCxREF of channel 1..6, now.
 bool tim_output_reference(struct tim *tim, unsigned channel);
-uint32_t tim_counter(struct tim *tim);
 
 #endif

@@ -103,12 +103,12 @@ void cable_drop_peer(struct usb_cable *cable)
     }
 }
 
-bool cable_feed_host(struct usb_cable *cable)
+// Hands waiting bytes to the host's driver.
+static void feed_host(struct usb_cable *cable)
 {
     size_t taken = usb_host_send(cable->host, cable->from_peer.data, cable->from_peer.count);
 
     cable_consume(&cable->from_peer, taken);
-    return cable->from_peer.count == 0;
 }
 
 bool cable_feed_peer(struct usb_cable *cable)
@@ -159,7 +159,7 @@ static bool stream_read(struct usb_cable *cable, short revents)
 
     if (count > 0) {
         cable_append(&cable->from_peer, data, (size_t)count);
-        cable_feed_host(cable);
+        feed_host(cable);
         return true;
     }
     if (count < 0) {
@@ -195,7 +195,7 @@ void cable_peer_ready(void *context, int fd, short revents)
     }
 }
 
-void cable_received(void *context, const uint8_t *data, size_t length)
+static void stream_received(void *context, const uint8_t *data, size_t length)
 {
     struct usb_cable *cable = context;
 
@@ -210,11 +210,11 @@ void cable_received(void *context, const uint8_t *data, size_t length)
     }
 }
 
-void cable_sent(void *context)
+static void stream_sent(void *context)
 {
     struct usb_cable *cable = context;
 
-    cable_feed_host(cable);
+    feed_host(cable);
     cable_update_events(cable);
 }
 
@@ -306,8 +306,8 @@ void cable_attach_stream(struct usb_cable *cable, void (*link)(void *context, bo
     struct usb_serial_events events = {
         .context = cable,
         .link = link,
-        .received = cable_received,
-        .sent = cable_sent,
+        .received = stream_received,
+        .sent = stream_sent,
     };
 
     usb_host_serial(cable->host, &events);

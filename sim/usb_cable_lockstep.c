@@ -30,7 +30,7 @@ static void stand_still(struct usb_cable *cable)
     machine_set_limit(cable->machine, machine_now_ns(cable->machine), NULL, NULL);
 }
 
-void lockstep_drop(struct usb_cable *cable)
+static void lockstep_drop(struct usb_cable *cable)
 {
     stand_still(cable);
     cable->run_pending = false;

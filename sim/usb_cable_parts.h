@@ -121,7 +121,6 @@ int cable_listen_runtime(const char *board_name, char *path, size_t path_size, c
 // usb_cable_lockstep.c
 void lockstep_start(struct usb_cable *cable);
 void lockstep_accept(struct usb_cable *cable, int fd);
-void lockstep_drop(struct usb_cable *cable);
 
 // usb_cable_remote.c
 short remote_events_wanted(const struct cable_bytes *to_peer);
@@ -148,13 +147,9 @@ void pty_hung_up(struct usb_cable *cable);
 void cable_set_peer(struct usb_cable *cable, int fd,
                     void (*ready)(void *context, int fd, short revents), short events);
 void cable_drop_peer(struct usb_cable *cable);
-// Hands waiting bytes to the host's driver; true if all are gone.
-bool cable_feed_host(struct usb_cable *cable);
 // Writes waiting bytes; false if the peer is gone.
 bool cable_feed_peer(struct usb_cable *cable);
 void cable_update_events(struct usb_cable *cable);
-void cable_received(void *context, const uint8_t *data, size_t length);
-void cable_sent(void *context);
 void cable_attach_stream(struct usb_cable *cable, void (*link)(void *context, bool configured));
 void cable_peer_ready(void *context, int fd, short revents);
 

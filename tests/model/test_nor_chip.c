@@ -637,6 +637,41 @@ static void test_clock_limits(void **state)
     expect_complaint("its limit is 133 MHz");
 }
 
+// EBh with the factory's dummy clocks, by data sheet.
+static void test_clock_limits_of_others(void **state)
+{
+    static const struct {
+        const char *model;
+        uint8_t opcode, quad_enable; // 0: none is needed
+        uint32_t mhz;
+    } chips[] = {
+        {"GD25Q64C", 0x31, 0x02, 120},   {"GD25Q128E", 0x31, 0x02, 133},
+        {"IS25LP064A", 0x01, 0x40, 104}, {"PY25Q64HA", 0x31, 0x02, 104},
+        {"MX25L12833F", 0x01, 0x40, 84}, {"W25Q64JV-IQ", 0, 0, 133},
+    };
+    char limit[32];
+    uint8_t data[1];
+
+    for (size_t i = 0; i < sizeof(chips) / sizeof(chips[0]); i++) {
+        struct nor_frame frame = quad_io(0, 0xFF);
+
+        start(chips[i].model);
+        machine_advance(machine, 10 * MS);
+        if (chips[i].opcode != 0) {
+            status_write(chips[i].opcode, chips[i].quad_enable);
+            machine_advance(machine, 40 * MS);
+        }
+        frame.clock_hz = chips[i].mhz * 1000000;
+        run(&frame, data, NULL, 1);
+        expect_none();
+        frame.clock_hz++;
+        run(&frame, data, NULL, 1);
+        snprintf(limit, sizeof(limit), "its limit is %u MHz", (unsigned)chips[i].mhz);
+        expect_complaint(limit);
+        stop(state);
+    }
+}
+
 static void test_wrong_dummy_cycles(void **state)
 {
     struct nor_frame frame = quad_io(0x100, 0xFF);
@@ -1765,6 +1800,7 @@ static const struct CMUnitTest tests[] = {
     IQ(test_read_wraps_at_the_end),
     IQ(test_burst_wrap),
     IQ(test_clock_limits),
+    cmocka_unit_test(test_clock_limits_of_others),
     IQ(test_wrong_dummy_cycles),
     IQ(test_mode_byte_left_floating),
     IQ(test_wrong_lanes),

@@ -415,6 +415,56 @@ static void test_redir_nonsense(void **state)
     assert_true(is_closed(bench->fd));
 }
 
+// Bulk reads that the device does not answer yet, told at once.
+static void read_bulk(struct bench *bench, unsigned count, uint32_t length)
+{
+    static uint8_t bytes[1024 * 26];
+
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t *packet = bytes + 26 * i;
+
+        memset(packet, 0, 26);
+        put32(packet, 101);
+        put32(packet + 4, 10);
+        put32(packet + 8, i);
+        packet[16] = 0x81;
+        packet[18] = (uint8_t)length;
+        packet[19] = (uint8_t)(length >> 8);
+        packet[24] = (uint8_t)(length >> 16);
+    }
+    tell(bench, bytes, 26 * (size_t)count);
+}
+
+// As many as are allowed; one that is answered makes room for another one, and no more.
+static void expect_limit(struct bench *bench,
+                         void (*ask)(struct bench *bench, unsigned count, uint32_t length),
+                         unsigned count, uint32_t length)
+{
+    ask(bench, count, length);
+    fake_device_send(bench->device, bench->host, "x", 1);
+    run_ms(bench, 5);
+    ask(bench, 1, length);
+    hear(bench);
+    assert_true(bench->count > 0); // the answer
+    bench->count = 0;
+    assert_false(is_closed(bench->fd));
+    ask(bench, 1, length);
+    hear(bench);
+    assert_true(is_closed(bench->fd));
+}
+
+static void test_redir_count_of_requests(void **state)
+{
+    greet(*state);
+    expect_limit(*state, read_bulk, 1024, 1);
+}
+
+static void test_redir_size_of_requests(void **state)
+{
+    greet(*state);
+    expect_limit(*state, read_bulk, 16, 1024 * 1024);
+}
+
 // --- USB/IP -------------------------------------------------------------------------------------
 
 static int dial_port(struct bench *bench)
@@ -477,11 +527,11 @@ static void put_be(uint8_t *at, uint32_t value)
     memcpy(at, &swapped, 4);
 }
 
-static void submit(struct bench *bench, const struct submit *urb)
+static size_t put_submit(uint8_t *bytes, const struct submit *urb)
 {
-    uint8_t bytes[1024] = {0};
     size_t data = urb->direction == 0 ? urb->length : 0;
 
+    memset(bytes, 0, 48);
     put_be(bytes, 1);
     put_be(bytes + 4, urb->sequence);
     put_be(bytes + 8, 0x00010002);
@@ -496,7 +546,14 @@ static void submit(struct bench *bench, const struct submit *urb)
     if (data != 0) {
         memcpy(bytes + 48, urb->data, data);
     }
-    tell(bench, bytes, 48 + data);
+    return 48 + data;
+}
+
+static void submit(struct bench *bench, const struct submit *urb)
+{
+    uint8_t bytes[1024];
+
+    tell(bench, bytes, put_submit(bytes, urb));
 }
 
 // Takes the answer's head; its status and length are checked.
@@ -659,6 +716,60 @@ static void test_usbip_nonsense(void **state)
     }
 }
 
+static void submit_reads(struct bench *bench, unsigned count, uint32_t length)
+{
+    static uint8_t bytes[1024 * 48];
+
+    for (unsigned i = 0; i < count; i++) {
+        put_submit(bytes + 48 * i, &(struct submit){i, 1, 1, 0, length, NULL, NULL});
+    }
+    tell(bench, bytes, 48 * (size_t)count);
+}
+
+static void test_usbip_count_of_requests(void **state)
+{
+    attach(*state);
+    expect_limit(*state, submit_reads, 1024, 1);
+}
+
+static void test_usbip_size_of_requests(void **state)
+{
+    attach(*state);
+    expect_limit(*state, submit_reads, 16, 1024 * 1024);
+}
+
+// A peer that asks and does not read is not read either; nothing is lost once it does.
+static void test_usbip_slow_reader(void **state)
+{
+    struct bench *bench = *state;
+    const size_t answer = 12 + 312 + 2 * 4, requests = 160000; // 53 MB of answers
+    size_t sent = 0, received = 0;
+
+    plug(bench, "usbip:0");
+    enumerate(bench);
+    bench->fd = dial_port(bench);
+    for (unsigned round = 0; round < 4000 && received < answer * requests; round++) {
+        while (sent < requests * sizeof(devlist_request)) {
+            size_t at = sent % sizeof(devlist_request);
+            ssize_t count = send(bench->fd, devlist_request + at, sizeof(devlist_request) - at,
+                                 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+            if (count < 0) {
+                assert_int_equal(errno, EAGAIN); // and not that the connection is gone
+                break;
+            }
+            sent += (size_t)count;
+        }
+        run_ms(bench, 1);
+        for (ssize_t count = 1; round >= 100 && count > 0; received += (size_t)count) {
+            count = recv(bench->fd, bench->got, sizeof(bench->got), MSG_DONTWAIT);
+            count = count < 0 ? 0 : count;
+        }
+    }
+    assert_int_equal(received, answer * requests);
+    assert_false(is_closed(bench->fd));
+}
+
 static void test_usbip_bad_places(void **state)
 {
     static const char *const bad[] = {"usbip:",          "usbip:x",           "usbip:70000",
@@ -677,12 +788,28 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_redir_hello),     TEST(test_redir_old_peer),   TEST(test_redir_control),
-        TEST(test_redir_bulk),      TEST(test_redir_interrupt),  TEST(test_redir_configuration),
-        TEST(test_redir_unplugged), TEST(test_redir_reset),      TEST(test_redir_connection_ends),
-        TEST(test_redir_nonsense),  TEST(test_usbip_list),       TEST(test_usbip_attach),
-        TEST(test_usbip_transfers), TEST(test_usbip_unlink),     TEST(test_usbip_unplugged),
-        TEST(test_usbip_nonsense),  TEST(test_usbip_bad_places),
+        TEST(test_redir_hello),
+        TEST(test_redir_old_peer),
+        TEST(test_redir_control),
+        TEST(test_redir_bulk),
+        TEST(test_redir_interrupt),
+        TEST(test_redir_configuration),
+        TEST(test_redir_unplugged),
+        TEST(test_redir_reset),
+        TEST(test_redir_connection_ends),
+        TEST(test_redir_nonsense),
+        TEST(test_usbip_list),
+        TEST(test_usbip_attach),
+        TEST(test_usbip_transfers),
+        TEST(test_usbip_unlink),
+        TEST(test_usbip_unplugged),
+        TEST(test_usbip_nonsense),
+        TEST(test_usbip_bad_places),
+        TEST(test_redir_count_of_requests),
+        TEST(test_redir_size_of_requests),
+        TEST(test_usbip_count_of_requests),
+        TEST(test_usbip_size_of_requests),
+        TEST(test_usbip_slow_reader),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
