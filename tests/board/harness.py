@@ -31,6 +31,7 @@ CONSOLE = ROOT / "build/sdk/console/console.elf"
 GUESTS = ROOT / "build/arm/tests/board/guests"
 BASE, PROGRAM_ADDRESS = 0x90000000, 0x90100000
 PROGRAMS_SIZE = 15 << 20
+START_LIMIT_NS = 20_000_000  # from power-on to a program's first instruction, without a cable
 
 
 class Board:
@@ -140,6 +141,11 @@ class Board:
                 except ValueError:
                     values[parts[0]] = parts[1]
         return values
+
+    def start_ns(self):
+        """Virtual time from the last reset to the program's first instruction."""
+        found = self.statistics()
+        return found["program_started_ns"] - found["reset_ns"]
 
     def wait_device(self, limit_s=10):
         """Until the USB host has configured the bootloader; its port takes connections from then on."""

@@ -27,6 +27,21 @@ def twins():
     return dict(line.split(": ", 1) for line in said.stdout.splitlines())
 
 
+def twin_says(name, pattern):
+    """What a line of the twin's description gives, as strings; () without such a line."""
+    found = re.search(pattern, (ROOT / f"sim/boards/{name}.c").read_text())
+    return found.groups() if found else ()
+
+
+def lit_when(name, what="led"):
+    return "low" if re.search(rf"\.{what}_active_low = true", (ROOT / f"sim/boards/{name}.c").read_text()) else "high"
+
+
+def sdk_says(name):
+    """The settings that the board's file gives to programs."""
+    return dict(re.findall(r"^(\w+) *\?= *(.*)$", (ROOT / f"sdk/boards/{name}.mk").read_text(), re.M))
+
+
 def image(name):
     return FIRMWARE / f"{name}-flash.bin"
 
@@ -39,6 +54,10 @@ def flash_and_restart(name):
         check_tool(board.tool("verify", ASLEEP))
         # Old data with one sector changed, up to the end of what programs may use.
         end = found["chip"]["program_end"]
+        check_equal(int(sdk_says(name)["PROGRAM_AREA_END"], 16), end, "PROGRAM_AREA_END of the SDK's file")
+        text = (PAGES / f"{name}.md").read_text()
+        to = "chip's end" if end == BASE + found["chip"]["size"] else f"0x{end - 1:08X}"
+        check(re.search(rf"^\| for programs \| 0x90100000 to .*({to}|0x{end - 1:08X})", text, re.M), f"the page does not say {to}")
         data = bytearray(random.Random(name).randbytes(40_000))
         file = board.folder / "data.bin"
         address = end - 40_960
@@ -98,17 +117,28 @@ def test_pages():
             check(words in page, f"docs/boards/{name}.md does not say {words!r}")
         source = (ROOT / f"sim/boards/{name}.c").read_text()
         for port, number in re.findall(r"{'([A-K])', (\d+)}", source):
-            check(f"P{port}{number}" in page, f"docs/boards/{name}.md does not say P{port}{number}")
+            check(re.search(rf"\bP{port}{number}\b", page), f"docs/boards/{name}.md does not say P{port}{number}")
+        for row, what, verb in (("LED", "led", "lit"), ("button", "button", "pressed")):
+            pin = "".join(twin_says(name, rf"\.{what} = {{'(\w)', (\d+)}}"))
+            says = rf"P{pin}\b.*, {verb} when {lit_when(name, what)}" if pin else "none"
+            check(re.search(rf"^\| {row}.*\| .*{says}.* \|$", page, re.M), f"docs/boards/{name}.md: {row} is not {says}")
     listed = (PAGES / "README.md").read_text()
     for name in BOARDS:
         check(f"({name}.md)" in listed, f"docs/boards/README.md does not list {name}")
 
 
-def test_openocd_files():
-    """each board has its OpenOCD file and its file for the SDK"""
+def test_files():
+    """each board has its OpenOCD file; firmware and SDK's file have crystal and LED as the twin"""
     for name in BOARDS:
-        for path in (f"debug/openocd/{name}.cfg", f"sdk/boards/{name}.mk"):
-            check((ROOT / path).exists(), f"{path} is missing")
+        check((ROOT / f"debug/openocd/{name}.cfg").exists(), f"debug/openocd/{name}.cfg is missing")
+        crystal, = twin_says(name, r"\.hse_hz = (\d+)")
+        port, number = twin_says(name, r"\.led = {'(\w)', (\d+)}")
+        found = sdk_says(name)
+        check_equal((found["HSE_HZ"], found["LED"]), (crystal, f"{port}{number} {lit_when(name)}"), f"sdk/boards/{name}.mk")
+        firmware = (ROOT / f"firmware/boards/{name}.c").read_text()
+        low = ".active_low = true, " if lit_when(name) == "low" else ""
+        for line in (f".crystal = {{.hz = {crystal}", f".led = {{.present = true, {low}.pin = GPIO_PIN('{port}', {number})}}"):
+            check(line in firmware, f"firmware/boards/{name}.c: no {line}")
 
 
 def test_large_sectors():

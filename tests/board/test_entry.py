@@ -9,7 +9,7 @@ import time
 
 import seal
 from client import OK, SETTINGS
-from harness import GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests, wait_for
+from harness import GUESTS, ROOT, START_LIMIT_NS, Board, check, check_equal, check_tool, json_of, run_tests, wait_for
 from talk import Requests
 from test_sdk import Terminal
 
@@ -18,7 +18,6 @@ CONFIRM_EXAMPLE = ROOT / "build/sdk/confirm/confirm.elf"
 MODE = 0x90700000
 (CONFIRM, HANG_WATCHED, BREAKPOINT, LOCK_UP, RESET, HANG, LOCK_UP_ALONE, BACKUP, WAIT) = range(1, 10)
 WINDOW, ATTEMPTS, DOUBLE_RESET = 2, 3, 4  # settings
-START_LIMIT_NS = 20_000_000
 
 
 def entry_board(mode, words=(), program=None, **options):
@@ -146,8 +145,7 @@ def test_start_costs_nothing():
     """a program that must confirm starts within 20 ms without a cable, too"""
     with entry_board(CONFIRM, usb=False) as board:
         board.wait_uart("confirmed")
-        found = board.statistics()
-        took_ns = found["program_started_ns"] - found["reset_ns"]
+        took_ns = board.start_ns()
         check(0 < took_ns <= START_LIMIT_NS, f"{took_ns / 1e6} ms")
 
 
@@ -294,11 +292,6 @@ def test_host_in_the_window():
             wait_starts(board, count + 1)
 
 
-def start_ns(board):
-    found = board.statistics()
-    return found["program_started_ns"] - found["reset_ns"]
-
-
 def test_window_setting():
     """setting 02: 0 starts at once with a cable in; 3000 waits that long once a host has configured the board"""
     with entry_board(WAIT) as board:
@@ -308,7 +301,7 @@ def test_window_setting():
             count = starts(board)
             board.control("reset")
             wait_starts(board, count + 1)
-            took_ms = start_ns(board) / 1e6
+            took_ms = board.start_ns() / 1e6
             check(least_ms < took_ms <= most_ms, f"{took_ms} ms with a window of {window_ms} ms")
 
 

@@ -4,18 +4,17 @@
 SPDX-License-Identifier: MIT
 """
 import atexit
-import contextlib
 import functools
 import hashlib
 import json
 import pathlib
 import shutil
-import socket
 import struct
 import sys
 import tempfile
-import time
 
+import dfu
+import lockstep
 import seal
 from harness import (BOOTLOADER, PROGRAM_ADDRESS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests,
                      wait_for)
@@ -300,57 +299,11 @@ def test_two_boards():
         check_equal([setting(left, "attempts"), setting(right, "attempts")], [(3, True), (9, False)], "attempts")
 
 
-class UsbIp:
-    """The board's USB device over USB/IP 1.1.1 (Documentation/usb/usbip_protocol.rst of Linux); control reads only."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 10)
-        self.socket.settimeout(10)
-        self.socket.sendall(struct.pack(">HHI", 0x0111, 0x8003, 0) + b"1-1".ljust(32, b"\0"))
-        _, _, status = struct.unpack(">HHI", self.take(8))
-        check_equal(status, 0, "the answer to OP_REQ_IMPORT")
-        self.device = struct.unpack(">IIIHHHBBBBBB", self.take(312)[256 + 32:])[1]
-        self.sequence = 0
-
-    def take(self, size):
-        data = b""
-        while len(data) < size:
-            part = self.socket.recv(size - len(data))
-            check(part, "the board has closed the connection")
-            data += part
-        return data
-
-    def descriptor(self, kind, index, language=0):
-        self.sequence += 1
-        setup = struct.pack("<BBHHH", 0x80, 6, kind << 8 | index, language, 255)
-        self.socket.sendall(struct.pack(">IIIIIIiiii", 1, self.sequence, self.device, 1, 0, 0, 255, 0, -1, 0) + setup)
-        header = struct.unpack(">10i8x", self.take(48))
-        check_equal((header[0], header[1], header[5]), (3, self.sequence, 0), "RET_SUBMIT")
-        return self.take(header[6])
-
-    def string(self, index):
-        data = self.descriptor(3, index, 0x0409)
-        check_equal((data[0], data[1]), (len(data), 3), "head of a string descriptor")
-        return data[2:].decode("utf-16-le")
-
-
 def strings_of(nor):
     """Manufacturer and product as a USB host reads them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with Board("--usb", f"usbip:{port}", nor=nor, usb=None, speed="real") as board:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                device = UsbIp(port)
-                break
-            except (OSError, AssertionError):
-                check(time.monotonic() < deadline, f"no USB device: {board.output()[-500:]}")
-                time.sleep(0.1)
-        with contextlib.closing(device.socket):
-            numbers = device.descriptor(1, 0)[14:16]
-            return tuple(device.string(number) for number in numbers)
+    with Board(nor=nor, usb="lockstep") as board, lockstep.host_of(board) as peer:
+        host = dfu.on_line(peer.line)
+        return tuple(host.string(number) for number in host.descriptor(1, 0)[14:16])
 
 
 def test_usb_strings():

@@ -6,24 +6,17 @@ SPDX-License-Identifier: MIT
 import struct
 import tempfile
 
-from harness import (BLINK, GUESTS, PROGRAM_ADDRESS, Board, check, check_equal, check_tool, json_of, run_tests,
+from harness import (BLINK, GUESTS, PROGRAM_ADDRESS, START_LIMIT_NS, Board, check, check_equal, check_tool, json_of, run_tests,
                      modes_of_chip, start_tool, stop, wait_for)
 
 ASLEEP, SAID_ASLEEP = GUESTS / "asleep.elf", "good night"
 # At speed max a board that sleeps for ever is through with its time at once; this one is busy.
 BUSY, SAID_BUSY = GUESTS / "clocks.elf", "end\n"
-START_LIMIT_NS = 20_000_000
 WINDOW_LIMIT_NS = 1_500_000_000  # 500 ms to configure, 700 ms for the host's word, and the bootloader's own time
 
 
 def info(board, wait_s=20):
     return json_of(board.tool("info", "--json", wait_s=wait_s))
-
-
-def start_ns(board):
-    """Virtual time from the last reset to the program's first instruction."""
-    found = board.statistics()
-    return found["program_started_ns"] - found["reset_ns"]
 
 
 def started_again(board, before_ns):
@@ -34,12 +27,12 @@ def test_without_cable():
     """no cable: at most 20 ms from power-on, the reset pin and a power cycle to the program's first instruction"""
     with Board("--load", ASLEEP, usb=False, speed="real") as board:
         board.wait_uart(SAID_ASLEEP)
-        check(0 < start_ns(board) <= START_LIMIT_NS, f"{start_ns(board) / 1e6} ms from power-on")
+        check(0 < board.start_ns() <= START_LIMIT_NS, f"{board.start_ns() / 1e6} ms from power-on")
         for command in ("reset", "power-cycle"):
             before_ns = board.statistics()["program_started_ns"]
             check_equal(board.control(command), "ok\n", command)
             wait_for(lambda: started_again(board, before_ns), 5, f"the start after {command}")
-            check(0 < start_ns(board) <= START_LIMIT_NS, f"{start_ns(board) / 1e6} ms from {command}")
+            check(0 < board.start_ns() <= START_LIMIT_NS, f"{board.start_ns() / 1e6} ms from {command}")
 
 
 def test_start_time_of_full_chip():
@@ -50,14 +43,14 @@ def test_start_time_of_full_chip():
         file.flush()
         with Board("--load", f"{file.name}@{PROGRAM_ADDRESS:#x}", usb=False) as board:
             wait_for(lambda: started_again(board, 0), 10, "the start")
-            check(start_ns(board) <= START_LIMIT_NS, f"{start_ns(board) / 1e6} ms from power-on")
+            check(board.start_ns() <= START_LIMIT_NS, f"{board.start_ns() / 1e6} ms from power-on")
 
 
 def test_window():
     """a cable whose host says nothing: the program starts when the window is over"""
     with Board("--load", BUSY) as board:
         board.wait_uart(SAID_BUSY)
-        check(500_000_000 < start_ns(board) <= WINDOW_LIMIT_NS, f"{start_ns(board) / 1e6} ms")
+        check(500_000_000 < board.start_ns() <= WINDOW_LIMIT_NS, f"{board.start_ns() / 1e6} ms")
 
 
 def test_window_catches():
