@@ -57,6 +57,19 @@ static inline uint32_t ql_dump_check(const volatile uint32_t *words)
 #define QL_CFSR_BFARVALID (1u << 15)
 #define QL_HFSR_EXPLAINED (1u << 30) // FORCED: CFSR tells more
 
+// X(number, name) for the exceptions that have a name; from 16 on they are interrupts.
+#define QL_EXCEPTION_NAMES(X)                                                                      \
+    X(2, "NMI")                                                                                    \
+    X(3, "HardFault")                                                                              \
+    X(4, "MemManage")                                                                              \
+    X(5, "BusFault")                                                                               \
+    X(6, "UsageFault")                                                                             \
+    X(11, "unexpected SVC")                                                                        \
+    X(12, "DebugMon")                                                                              \
+    X(14, "unexpected PendSV")                                                                     \
+    X(15, "unexpected SysTick")
+#define QL_EXCEPTION_NAME(number, name) [number] = (name),
+
 // X(bit, words) for each bit of CFSR and of HFSR that says what went wrong.
 #define QL_CFSR_CAUSES(X)                                                                          \
     X(0, "code where none may be executed")                                                        \

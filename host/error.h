@@ -87,6 +87,8 @@ enum ql_code {
     QL_IMAGE_FOREIGN = 93,
     QL_TOOL_FAILED = 94,
 
+    QL_TEXT_MISSING = 97,
+
     QL_INTERRUPTED = 130,
 };
 

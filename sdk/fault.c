@@ -70,10 +70,7 @@ static void print_register(const char *name, uint32_t value)
 
 static const char *exception_name(uint32_t number)
 {
-    static const char *const names[] = {
-        [2] = "NMI",       [3] = "HardFault",          [4] = "MemManage",
-        [5] = "BusFault",  [6] = "UsageFault",         [11] = "unexpected SVC",
-        [12] = "DebugMon", [14] = "unexpected PendSV", [15] = "unexpected SysTick"};
+    static const char *const names[] = {QL_EXCEPTION_NAMES(QL_EXCEPTION_NAME)};
 
     return number < sizeof names / sizeof *names && names[number] != NULL ? names[number]
                                                                           : "exception";

@@ -50,6 +50,9 @@
 #define CLI_GDB         CLI_OPTION(29) // all options of gdb-server
 #define CLI_EXST        CLI_OPTION(30)
 #define CLI_INSTALL     CLI_OPTION(31) // those of install alone
+#define CLI_MONITOR     CLI_OPTION(40) // those of monitor alone
+#define CLI_ELF         CLI_OPTION(41)
+#define CLI_FORGET      CLI_OPTION(42)
 #define CLI_COMMON      (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
 #define CLI_BOARD       (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
 
@@ -78,6 +81,12 @@ struct cli_gdb {
     bool once, probe, internal_flash, exit_as_server, as_jlink;
 };
 
+// The options of monitor.
+struct cli_monitor {
+    const char *baud, *flash, *log, *until, *seconds;
+    bool timestamps;
+};
+
 // The options of install.
 struct cli_install {
     const char *via, *image, *save;
@@ -92,10 +101,12 @@ struct cli {
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
+    const char *elf;
     const char *confirm; // a null pointer: not given
     uint64_t wait_ns;
     struct cli_gdb gdb;
     struct cli_install install;
+    struct cli_monitor monitor;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
     bool needs_key; // although the verb works locked in other ways
@@ -112,7 +123,7 @@ struct cli {
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
     cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack,
-    cli_protect, cli_update_bootloader, cli_install_verb;
+    cli_protect, cli_update_bootloader, cli_install_verb, cli_monitor_verb;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
@@ -160,6 +171,8 @@ json_t *cli_program_json(const struct ql_program *program);
 const char *cli_program_name(const struct ql_program *program);
 // info's part about the flash chip, for people and for --json.
 void cli_print_chip(const struct cli *cli, const struct ql_board *board);
+// info's part about the last fault.
+int cli_tell_fault(struct cli *cli);
 void cli_set_chip(struct cli *cli, const struct ql_board *board);
 
 // Writes the image into the connected board's chip and tells how it went; then starts it, unless
