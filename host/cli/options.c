@@ -12,7 +12,7 @@
 #define WAIT_MAX_S      86400.0
 
 struct option_text {
-    enum cli_option option;
+    uint64_t option;
     const char *name;
     const char *value; // a null pointer: takes none
     const char *text;
@@ -109,11 +109,11 @@ static const char *meaning(const struct cli_verb *verb, const struct option_text
 
 static void print_options(const struct cli_verb *verb, FILE *file)
 {
-    const unsigned allowed = verb != NULL ? verb->options : CLI_BOARD;
+    const uint64_t allowed = verb != NULL ? verb->options : CLI_BOARD;
     fprintf(file, "\nOptions:\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char left[32];
-        if ((allowed & (unsigned)options[i].option) == 0)
+        if ((allowed & options[i].option) == 0)
             continue;
         snprintf(left, sizeof left, "--%s%s%s", options[i].name,
                  options[i].value != NULL ? " " : "",
@@ -227,11 +227,11 @@ static int fail_usage(struct cli *cli)
 
 static int take_option(struct cli *cli, const struct option_text *option, const char *value)
 {
-    if (cli->verb != NULL && (cli->verb->options & (unsigned)option->option) == 0) {
+    if (cli->verb != NULL && (cli->verb->options & option->option) == 0) {
         ql_fail(&cli->failure, QL_USAGE, "%s does not take --%s", cli->verb->name, option->name);
         return fail_usage(cli);
     }
-    cli->options |= (unsigned)option->option;
+    cli->options |= option->option;
     char *place = (char *)cli + option->place;
     if (option->place != 0 && option->value != NULL)
         memcpy(place, &value, sizeof value);
