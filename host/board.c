@@ -188,6 +188,19 @@ static void take_own_flash(struct ql_board *board, const uint8_t *value)
     board->write_protected = (value[QL_OWN_FLASH_WRITE] & 1) != 0;
 }
 
+static void take_last_update(struct ql_board *board, const uint8_t *value)
+{
+    board->last_kind = value[QL_LAST_KIND];
+    board->last_address = ql_load_u32(value + QL_LAST_ADDRESS);
+    board->last_length = ql_load_u32(value + QL_LAST_LENGTH);
+}
+
+static void take_dump(struct ql_board *board, const uint8_t *value)
+{
+    for (size_t i = 0; i < QL_DUMP_ITEM_SIZE / 4; i++)
+        board->fault_dump[QL_DUMP_KIND + i] = ql_load_u32(value + 4 * i);
+}
+
 static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *value, size_t size)
 {
     switch (tag) {
@@ -238,9 +251,7 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
         take_lock(board, value, size);
         break;
     case QL_INFO_LAST_UPDATE:
-        board->last_kind = value[QL_LAST_KIND];
-        board->last_address = ql_load_u32(value + QL_LAST_ADDRESS);
-        board->last_length = ql_load_u32(value + QL_LAST_LENGTH);
+        take_last_update(board, value);
         break;
     case QL_INFO_DFU:
         board->dfu_status = ql_load_u16(value + QL_DFU_FAILURE_STATUS);
@@ -255,8 +266,7 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
         memcpy(board->build_sha256, value + QL_BUILD_SHA256, QL_SHA256_SIZE);
         break;
     case QL_INFO_FAULT_DUMP:
-        for (size_t i = 0; i < QL_DUMP_ITEM_SIZE / 4; i++)
-            board->fault_dump[QL_DUMP_KIND + i] = ql_load_u32(value + 4 * i);
+        take_dump(board, value);
         break;
     default:
         take_chip_item(board, tag, value, size);
