@@ -5,7 +5,7 @@
 //
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
-#include "host/cli/terminal.h"
+#include "host/cli/keyboard.h"
 #include "host/console.h"
 #include "host/console_text.h"
 
@@ -32,7 +32,7 @@
 struct monitor {
     struct cli *cli;
     struct ql_clock clock;
-    struct terminal terminal;
+    struct keyboard keyboard;
     struct ql_console console;
     struct ql_addresses *addresses;
     struct ql_console_text screen, record;
@@ -197,7 +197,7 @@ static int visit(struct monitor *monitor, const char *file)
     if (result != 0)
         return result;
     ql_console_close(&monitor->console);
-    terminal_restore(&monitor->terminal);
+    keyboard_restore(&monitor->keyboard);
     cli->options |= CLI_QUIET; // stdout is the program's
     cli->touch = monitor->touch;
     result = file != NULL ? write_file(monitor, &image) : cli_connect(cli, true);
@@ -214,7 +214,7 @@ static int visit(struct monitor *monitor, const char *file)
         tell(monitor, "started anew");
     if (file != NULL)
         ql_image_free(&image);
-    terminal_raw(&monitor->terminal);
+    keyboard_raw(&monitor->keyboard);
     return result;
 }
 
@@ -300,7 +300,7 @@ static void take_input(struct monitor *monitor)
     const ssize_t count = read(STDIN_FILENO, bytes, sizeof bytes);
     if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN))
         monitor->input_ended = true;
-    else if (count > 0 && monitor->terminal.is_there)
+    else if (count > 0 && monitor->keyboard.is_there)
         take_keys(monitor, bytes, (size_t)count);
     else if (count > 0)
         send(monitor, bytes, (size_t)count);
@@ -330,7 +330,7 @@ static int poll_limit_ms(const struct monitor *monitor)
 static void step(struct monitor *monitor)
 {
     const bool listens =
-        !monitor->input_ended && (monitor->terminal.is_there || monitor->console.is_open);
+        !monitor->input_ended && (monitor->keyboard.is_there || monitor->console.is_open);
     struct pollfd waits[] = {{.fd = listens ? STDIN_FILENO : -1, .events = POLLIN},
                              {.fd = ql_console_descriptor(&monitor->console), .events = POLLIN}};
     if (poll(waits, 2, poll_limit_ms(monitor)) < 0)
@@ -462,8 +462,8 @@ static int work(struct monitor *monitor)
     if (monitor->end_ns != UINT64_MAX)
         monitor->end_ns += now(monitor);
     tell(monitor, "%s%s", monitor->console.port,
-         monitor->terminal.is_there ? "; Ctrl-] quits, Ctrl-T Ctrl-H helps" : "");
-    terminal_raw(&monitor->terminal);
+         monitor->keyboard.is_there ? "; Ctrl-] quits, Ctrl-T Ctrl-H helps" : "");
+    keyboard_raw(&monitor->keyboard);
     return run_loop(monitor);
 }
 
@@ -472,11 +472,11 @@ static int run(struct cli *cli)
     static struct monitor monitor;
     monitor = (struct monitor){.cli = cli, .clock = ql_clock_system()};
     signal(SIGPIPE, SIG_IGN); // or the terminal would stay as it is then
-    terminal_init(&monitor.terminal);
+    keyboard_init(&monitor.keyboard);
     int result = set_up(&monitor);
     if (result == 0)
         result = work(&monitor);
-    terminal_restore(&monitor.terminal);
+    keyboard_restore(&monitor.keyboard);
     ql_console_close(&monitor.console);
     ql_addresses_close(monitor.addresses);
     if (monitor.screen.length > 0 && isatty(STDOUT_FILENO))

@@ -1,32 +1,58 @@
-// The keyboard, key by key (POSIX termios).
+// What an output stream can show (POSIX isatty, TIOCGWINSZ, ECMA-48 SGR, no-color.org).
 //
 // SPDX-License-Identifier: MIT
 #include "host/cli/terminal.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-void terminal_init(struct terminal *terminal)
+#define COLUMNS_UNKNOWN 80
+#define ROWS_UNKNOWN    24
+
+static enum color_mode colors;
+
+void terminal_set_colors(enum color_mode mode)
 {
-    *terminal = (struct terminal){0};
-    terminal->is_there = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp() &&
-                         tcgetattr(STDIN_FILENO, &terminal->before) == 0;
+    colors = mode;
 }
 
-void terminal_raw(struct terminal *terminal)
+bool terminal_can_redraw(FILE *file)
 {
-    if (!terminal->is_there || terminal->is_raw)
-        return;
-    struct termios raw = terminal->before;
-    raw.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | IGNCR | INLCR | ISTRIP | IXON);
-    raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | ISIG);
-    raw.c_cc[VMIN] = 1;
-    raw.c_cc[VTIME] = 0;
-    terminal->is_raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+    const char *name = getenv("TERM");
+    return isatty(fileno(file)) && name != NULL && name[0] != '\0' && strcmp(name, "dumb") != 0;
 }
 
-void terminal_restore(struct terminal *terminal)
+const char *terminal_color(FILE *file, enum terminal_color color)
 {
-    if (terminal->is_raw)
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->before);
-    terminal->is_raw = false;
+    static const char *const codes[] = {[COLOR_BAD] = "\033[31m",
+                                        [COLOR_GOOD] = "\033[32m",
+                                        [COLOR_WARNING] = "\033[33m",
+                                        [COLOR_NONE] = "\033[0m"};
+    const char *unwanted = getenv("NO_COLOR");
+    const bool automatic = colors == COLORS_AUTO && (unwanted == NULL || unwanted[0] == '\0');
+    const bool shown = colors == COLORS_ALWAYS || (automatic && terminal_can_redraw(file));
+    return shown ? codes[color] : "";
+}
+
+// Asked anew for each drawing: a window may change its size at any time.
+static struct winsize window_size(FILE *file)
+{
+    struct winsize size = {0};
+    if (ioctl(fileno(file), TIOCGWINSZ, &size) != 0)
+        size = (struct winsize){0};
+    size.ws_col = size.ws_col > 0 ? size.ws_col : COLUMNS_UNKNOWN;
+    size.ws_row = size.ws_row > 0 ? size.ws_row : ROWS_UNKNOWN;
+    return size;
+}
+
+int terminal_width(FILE *file)
+{
+    return window_size(file).ws_col - 1; // terminals differ in what they do after the last column
+}
+
+int terminal_height(FILE *file)
+{
+    return window_size(file).ws_row;
 }

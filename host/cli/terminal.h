@@ -1,22 +1,26 @@
-// The keyboard, key by key: the user's terminal in raw mode, and back.
+// What an output stream can show: columns, redrawing, colours.
 //
 // SPDX-License-Identifier: MIT
 #ifndef HOST_CLI_TERMINAL_H
 #define HOST_CLI_TERMINAL_H
 
 #include <stdbool.h>
-#include <termios.h>
+#include <stdio.h>
 
-struct terminal {
-    bool is_there; // stdin is a terminal, and this program in front of it
-    bool is_raw;
-    struct termios before;
-};
+enum terminal_color { COLOR_BAD, COLOR_GOOD, COLOR_WARNING, COLOR_NONE };
 
-void terminal_init(struct terminal *terminal);
-// Each key comes at once, Ctrl-C too; what is printed is treated as before. Nothing without a
-// terminal.
-void terminal_raw(struct terminal *terminal);
-void terminal_restore(struct terminal *terminal);
+enum color_mode { COLORS_AUTO, COLORS_ALWAYS, COLORS_NEVER };
+
+// --color. Until it is called: COLORS_AUTO, which is colours on terminals except where TERM is
+// "dumb" or NO_COLOR is set and not empty (no-color.org).
+void terminal_set_colors(enum color_mode mode);
+// What to print in front of text in this colour; COLOR_NONE: behind it. Empty where there are none.
+const char *terminal_color(FILE *file, enum terminal_color color);
+
+// Can lines be drawn over? False for pipes, files and dumb terminals.
+bool terminal_can_redraw(FILE *file);
+// Columns that a line may have without wrapping, 0 or more; rows of the screen.
+int terminal_width(FILE *file);
+int terminal_height(FILE *file);
 
 #endif
