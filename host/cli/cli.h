@@ -50,7 +50,10 @@
 #define CLI_GDB         CLI_OPTION(29) // all options of gdb-server
 #define CLI_EXST        CLI_OPTION(30)
 #define CLI_INSTALL     CLI_OPTION(31) // those of install alone
-#define CLI_COMMON      (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
+#define CLI_VERBOSE     CLI_OPTION(32)
+#define CLI_COLOR       CLI_OPTION(33)
+#define CLI_BASIC       (CLI_QUIET | CLI_VERBOSE | CLI_COLOR | CLI_HELP | CLI_VERSION)
+#define CLI_COMMON      (CLI_JSON | CLI_BASIC)
 #define CLI_BOARD       (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
 
 struct cli;
@@ -100,6 +103,7 @@ struct cli {
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
+    const char *color;   // a null pointer: not given
     const char *confirm; // a null pointer: not given
     uint64_t wait_ns;
     struct cli_gdb gdb;
@@ -114,6 +118,7 @@ struct cli {
     json_t *result; // what --json prints beside "ok" and "verb"
     struct progress progress;
     struct ql_observer observer;
+    const char *note_label; // before each note, where several boards are served
     struct ql_connection connection;
     bool connected;
 };
@@ -205,6 +210,8 @@ bool cli_can_ask(void);
 // Asks there. 0 when the answer is `phrase` (a null pointer: begins with y), else -QL_INTERRUPTED.
 int cli_ask(struct cli *cli, const char *phrase, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+// The observer of the verbs: progress, Ctrl-C, and with --verbose notes on stderr.
+struct ql_observer cli_observer(struct cli *cli);
 // The sentence and the hint, on stderr.
 void cli_print_failure(const struct ql_failure *failure);
 

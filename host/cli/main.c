@@ -54,6 +54,8 @@ static void catch_signals(void)
     sigaction(SIGHUP, &action, NULL);
 }
 
+static uint64_t started_ns;
+
 static bool observer_cancelled(void *context)
 {
     (void)context;
@@ -64,6 +66,23 @@ static void observer_progress(void *context, const struct ql_progress *progress)
 {
     struct cli *cli = context;
     progress_show(&cli->progress, progress);
+}
+
+// In one go: several processes may write to the same terminal.
+static void observer_note(void *context, const char *text)
+{
+    struct cli *cli = context;
+    const struct ql_clock clock = ql_clock_system();
+    progress_finish(&cli->progress);
+    fprintf(stderr, "[%7.3f] %s%s%s\n", (double)(ql_clock_now(&clock) - started_ns) / 1e9,
+            cli->note_label != NULL ? cli->note_label : "", cli->note_label != NULL ? ": " : "",
+            text);
+}
+
+struct ql_observer cli_observer(struct cli *cli)
+{
+    return (struct ql_observer){cli, observer_progress, observer_cancelled,
+                                cli_has(cli, CLI_VERBOSE) ? observer_note : NULL};
 }
 
 json_t *cli_outcome(const struct cli *cli, int result)
@@ -99,8 +118,11 @@ static void print_json(const struct cli *cli, int result)
 static int run(struct cli *cli)
 {
     catch_signals();
-    progress_init(&cli->progress, cli_has(cli, CLI_QUIET) || cli_has(cli, CLI_JSON));
-    cli->observer = (struct ql_observer){cli, observer_progress, observer_cancelled};
+    const struct ql_clock clock = ql_clock_system();
+    started_ns = ql_clock_now(&clock);
+    progress_init(&cli->progress, cli_has(cli, CLI_QUIET) || cli_has(cli, CLI_JSON),
+                  cli_has(cli, CLI_VERBOSE));
+    cli->observer = cli_observer(cli);
     if (sodium_init() < 0)
         return ql_fail(&cli->failure, QL_INTERNAL, "libsodium cannot be used here");
     const int result = cli->verb->run(cli);

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
 
+#include "host/cli/terminal.h"
+
 #include <getopt.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -81,6 +83,9 @@ static const struct option_text options[] = {
     {CLI_EXST, "exst", NULL, "a second stage for SP Racing's first one: 448 KB with MD5", 0},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress", 0},
     {CLI_QUIET, "quiet", NULL, "print only errors", 0},
+    {CLI_VERBOSE, "verbose", NULL, "tell on stderr what is done, with times", 0},
+    {CLI_COLOR, "color", "WHEN", "auto (default; not if NO_COLOR is set), always or never",
+     PLACE(color)},
     {CLI_HELP, "help", NULL, "this page", 0},
     {CLI_VERSION, "version", NULL, "the tool's version", 0},
 };
@@ -218,6 +223,19 @@ static int parse_wait(struct cli *cli, const char *text)
     return 0;
 }
 
+static int parse_color(struct cli *cli, const char *text)
+{
+    static const char *const modes[] = {
+        [COLORS_AUTO] = "auto", [COLORS_ALWAYS] = "always", [COLORS_NEVER] = "never"};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(text, modes[i]) == 0) {
+            terminal_set_colors((enum color_mode)i);
+            return 0;
+        }
+    }
+    return ql_fail(&cli->failure, QL_USAGE, "--color %s: it is auto, always or never", text);
+}
+
 static int fail_usage(struct cli *cli)
 {
     ql_hint(&cli->failure, "`quadlane %s%s--help` shows what it takes",
@@ -262,6 +280,8 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         *(bool *)place = true;
     if (cli->verb != NULL && cli->verb->several && (option->option & (CLI_PORT | CLI_SERIAL)) != 0)
         return take_boards(cli, option->option, value);
+    if (option->option == CLI_COLOR)
+        return parse_color(cli, value);
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
 }
 
@@ -272,7 +292,7 @@ static int parse_options(struct cli *cli, int count, char **words)
         table[i] = (struct option){options[i].name, options[i].value != NULL, NULL, (int)(256 + i)};
     opterr = 0;
     for (;;) {
-        const int found = getopt_long(count, words, ":hqV", table, NULL);
+        const int found = getopt_long(count, words, ":hqvV", table, NULL);
         int result = 0;
         if (found == -1)
             return 0;
@@ -282,6 +302,8 @@ static int parse_options(struct cli *cli, int count, char **words)
             cli->options |= CLI_HELP;
         else if (found == 'q')
             cli->options |= CLI_QUIET;
+        else if (found == 'v')
+            cli->options |= CLI_VERBOSE;
         else if (found == 'V')
             cli->options |= CLI_VERSION;
         else {
