@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
 
+#include "host/cli/config.h"
 #include "host/discovery.h"
 
 #include <signal.h>
@@ -29,6 +30,7 @@ const struct cli_verb *const cli_verbs[] = {
     &cli_protect,
     &cli_update_bootloader,
     &cli_install_verb,
+    &cli_config,
     NULL,
 };
 
@@ -132,6 +134,15 @@ static int run(struct cli *cli)
     return result;
 }
 
+// What came from a file may be news to the user when a board is not found, or words do not fit.
+static void print_failure(const struct cli *cli, int result)
+{
+    cli_print_failure(&cli->failure);
+    if (cli->config != NULL &&
+        (result == -QL_USAGE || result == -QL_NO_BOARD || result == -QL_SEVERAL_BOARDS))
+        config_tell(cli->config, stderr);
+}
+
 int main(int count, char **words)
 {
     static struct cli cli; // too large for some stacks
@@ -147,7 +158,7 @@ int main(int count, char **words)
         if (cli_has(&cli, CLI_JSON))
             print_json(&cli, result);
         if (result != 0)
-            cli_print_failure(&cli.failure);
+            print_failure(&cli, result);
     }
     json_decref(cli.result);
     if (fflush(stdout) != 0 && result == 0) {

@@ -66,6 +66,7 @@ static void serve(const struct several *several, const struct several_board *boa
     cli->options |= CLI_JSON; // nothing on stdout
     cli->port = board->port;
     cli->serial = NULL;
+    cli->touch = NULL;
     cli->progress.mode = PROGRESS_NONE;
     cli->note_label = board->serial[0] != '\0' ? board->serial : board->port;
     cli->observer = cli_observer(cli);
