@@ -108,7 +108,7 @@ def test_mistakes():
             check_equal(result.stdout, "", "stdout")
             check_tool(here.tool("--help"), 0)
             check_tool(here.tool("info", "--config", "/dev/null", "--wait", "0"), 40)
-    with place("# \\0\\n") as here:
+    with place("# \0\n") as here:
         check_tool(here.tool("info"), 95, "zero byte")
         check_tool(here.tool("info", "--config", here.inside / "missing"), 95, "there is no file")
         here.user.unlink()
