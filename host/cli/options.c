@@ -12,7 +12,7 @@
 #define WAIT_MAX_S      86400.0
 
 struct option_text {
-    enum cli_option option;
+    uint64_t option;
     const char *name;
     const char *value; // a null pointer: takes none
     const char *text;
@@ -109,11 +109,11 @@ static const char *meaning(const struct cli_verb *verb, const struct option_text
 
 static void print_options(const struct cli_verb *verb, FILE *file)
 {
-    const unsigned allowed = verb != NULL ? verb->options : CLI_BOARD;
+    const uint64_t allowed = verb != NULL ? verb->options : CLI_BOARD;
     fprintf(file, "\nOptions:\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char left[32];
-        if ((allowed & (unsigned)options[i].option) == 0)
+        if ((allowed & options[i].option) == 0)
             continue;
         snprintf(left, sizeof left, "--%s%s%s", options[i].name,
                  options[i].value != NULL ? " " : "",
@@ -225,18 +225,43 @@ static int fail_usage(struct cli *cli)
     return -QL_USAGE;
 }
 
+// A list of serial numbers may stand behind one --serial.
+static int take_boards(struct cli *cli, uint64_t option, const char *value)
+{
+    struct cli_boards *boards = &cli->boards;
+    const bool is_port = option == CLI_PORT;
+    const char **list = is_port ? boards->ports : boards->serials;
+    size_t *count = is_port ? &boards->port_count : &boards->serial_count;
+    char *words = strdup(value); // kept until the tool ends
+    if (words == NULL)
+        return ql_fail_memory(&cli->failure);
+    for (char *word = words; word != NULL;) {
+        char *comma = is_port ? NULL : strchr(word, ',');
+        if (comma != NULL)
+            *comma++ = '\0';
+        if (*count == QL_FOUND_MAX)
+            return ql_fail(&cli->failure, QL_USAGE, "at most %d boards at once", QL_FOUND_MAX);
+        if (word[0] != '\0')
+            list[(*count)++] = word;
+        word = comma;
+    }
+    return 0;
+}
+
 static int take_option(struct cli *cli, const struct option_text *option, const char *value)
 {
-    if (cli->verb != NULL && (cli->verb->options & (unsigned)option->option) == 0) {
+    if (cli->verb != NULL && (cli->verb->options & option->option) == 0) {
         ql_fail(&cli->failure, QL_USAGE, "%s does not take --%s", cli->verb->name, option->name);
         return fail_usage(cli);
     }
-    cli->options |= (unsigned)option->option;
+    cli->options |= option->option;
     char *place = (char *)cli + option->place;
     if (option->place != 0 && option->value != NULL)
         memcpy(place, &value, sizeof value);
     else if (option->place != 0)
         *(bool *)place = true;
+    if (cli->verb != NULL && cli->verb->several && (option->option & (CLI_PORT | CLI_SERIAL)) != 0)
+        return take_boards(cli, option->option, value);
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
 }
 

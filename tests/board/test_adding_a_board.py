@@ -12,7 +12,7 @@ import pathlib
 from harness import GUESTS, ROOT, Board, check, check_tool, json_of, run_tests
 
 NEW, MODEL = "my_board", "weact_ministm32h750"
-PARTS = ["Makefile", "abi", "core", "firmware", "sim", "host", "sdk", "tests", "tools", "debug"]
+PARTS = ["Makefile", "abi", "core", "firmware", "sim", "host", "sdk", "tests", "tools", "debug", "docs"]
 BUILT = ["host/sim", "firmware"]  # so that only what is new gets built
 
 
