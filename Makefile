@@ -57,6 +57,7 @@ include host/host.mk
 include sim/sim.mk
 include sdk/sdk.mk
 include tests/tests.mk
+include docs/docs.mk
 include tools/tools.mk
 
 all: $(ALL)

@@ -60,6 +60,9 @@ static int open_port(struct ql_connection *connection, const char *port, uint64_
     } else {
         result = ql_board_hello(link, board, failure);
     }
+    if (result == 0)
+        ql_note(connection->observer, "%s: HELLO of %s, session %08X, window %u bytes", port,
+                board->serial, board->session, board->window);
     if (result == -QL_BOARD_LOST && link->bytes_received == 0)
         result = fail_hung_up(link, port, failure);
     if (result == -QL_BOARD_NONSENSE || result == -QL_BOARD_SILENT) {
@@ -156,6 +159,9 @@ static int search_boards(struct search *search)
     for (size_t i = 0; i < count; i++) {
         if (search->touch != NULL && !ql_touch_brought(search->touch, &all[i]))
             continue;
+        if (i < usb_count)
+            ql_note(search->connection->observer, "%s: USB board %s %s", all[i].port, all[i].name,
+                    all[i].serial);
         if (i < usb_count && serial_matches(search->serial, all[i].serial))
             search->found[search->count++] = all[i];
         else if (i >= usb_count)
@@ -292,12 +298,17 @@ int ql_connect(struct ql_connection *connection, const struct ql_connect_options
     if (options->port != NULL)
         snprintf(connection->port, sizeof connection->port, "%s", options->port);
     uint64_t refused_ns = 0;
+    int refused = 0;
     for (;;) {
         struct attempt attempt = {0};
         const int result = connect_once(connection, options, &attempt, failure);
         const uint64_t waited_ns = ql_clock_now(&clock) - start_ns;
         if (result == 0 || attempt.final || !may_change(result) || waited_ns >= options->wait_ns)
             return result;
+        if (refused != result)
+            ql_note(options->observer, "%s; trying again for up to %.1f s", failure->sentence,
+                    (double)options->wait_ns / 1e9);
+        refused = result;
         const uint64_t retry_ns = options->port != NULL ? RETRY_PORT_NS : RETRY_NS;
         refused_ns += result == -QL_PORT_PERMISSION ? retry_ns : 0;
         if (refused_ns > PERMISSION_NS)
@@ -311,13 +322,20 @@ int ql_connect(struct ql_connection *connection, const struct ql_connect_options
 
 void ql_disconnect(struct ql_connection *connection)
 {
+    const struct ql_link *link = &connection->link;
+    ql_note(connection->observer,
+            "the line: %llu frames and %llu bytes came, %llu damaged, %llu requests sent again",
+            (unsigned long long)link->frames_received, (unsigned long long)link->bytes_received,
+            (unsigned long long)link->frames_damaged, (unsigned long long)link->repetitions);
     ql_link_close(&connection->link);
 }
 
-// Where the board is now: USB boards may come back under another name.
+// Where the board is now: USB boards may come back under another name. Should two have the same
+// serial number, it is the one whose port has kept its name.
 static bool find_again(struct ql_connection *connection)
 {
     struct ql_found found[QL_FOUND_MAX];
+    const struct ql_found *other = NULL;
     size_t count = 0;
     if (!connection->by_serial)
         return true;
@@ -325,10 +343,12 @@ static bool find_again(struct ql_connection *connection)
     for (size_t i = 0; i < count; i++) {
         if (!serial_matches(connection->board.serial, found[i].serial))
             continue;
-        snprintf(connection->port, sizeof connection->port, "%s", found[i].port);
-        return true;
+        if (other == NULL || strcmp(connection->port, found[i].port) == 0)
+            other = &found[i];
     }
-    return false;
+    if (other != NULL)
+        snprintf(connection->port, sizeof connection->port, "%s", other->port);
+    return other != NULL;
 }
 
 static int revive(struct ql_connection *connection, struct ql_board *board,
@@ -387,31 +407,35 @@ static int reconnect(struct ql_connection *connection, struct ql_failure *failur
     return ql_board_unlock(&connection->link, &connection->board, &connection->key, true, failure);
 }
 
-int ql_list(struct ql_found *found, size_t *count, struct ql_failure *failure)
+bool ql_found_ask(struct ql_found *found, const struct ql_observer *observer)
 {
     struct ql_connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL)
-        return ql_fail_memory(failure);
     struct ql_board board;
     struct ql_failure ignored;
     struct attempt attempt;
-    size_t kept = 0;
+    if (connection == NULL)
+        return false;
+    connection->observer = observer;
+    const int result = open_port(connection, found->port, 0, &board, &attempt, &ignored);
+    found->state = state_of(result);
+    if (result == 0) {
+        snprintf(found->serial, sizeof found->serial, "%s", board.serial);
+        ql_link_close(&connection->link);
+    }
+    free(connection);
+    // Else it is left over from a board that ended.
+    return attempt.reached || result != -QL_NO_BOARD;
+}
+
+void ql_list(struct ql_found *found, size_t *count)
+{
     *count = 0;
     ql_discover_usb(found, count);
-    kept = *count;
+    size_t kept = *count;
     ql_discover_virtual(found, count);
     for (size_t i = kept; i < *count; i++) {
-        const int result = open_port(connection, found[i].port, 0, &board, &attempt, &ignored);
-        if (!attempt.reached && result == -QL_NO_BOARD)
-            continue; // nobody listens: left over from a board that ended
-        found[i].state = state_of(result);
-        if (result == 0) {
-            snprintf(found[i].serial, sizeof found[i].serial, "%s", board.serial);
-            ql_link_close(&connection->link);
-        }
-        found[kept++] = found[i];
+        if (ql_found_ask(&found[i], NULL))
+            found[kept++] = found[i];
     }
     *count = kept;
-    free(connection);
-    return 0;
 }

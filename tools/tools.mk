@@ -16,6 +16,8 @@ help:
 	@echo "make size       sizes of the images; fails above the limits"
 	@echo "make fuzz       fuzz targets, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make tidy       layout and style rules"
+	@echo "make docs       the manual for a browser, build/docs/manual.html; make pictures: the SVGs of docs/pictures"
+	@echo "make recordings runs the sessions of docs/pictures anew on the virtual board"
 	@echo "make install    tool, virtual board, bootloaders, udev rules, pages into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
 	@echo "make uninstall  takes it away again"
 	@echo "make clean      remove build/"
@@ -66,7 +68,7 @@ clean:
 
 PREFIX ?= /usr/local
 INSTALLED_PROGRAMS := $(BUILD)/quadlane $(BUILD)/quadlane-board
-INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*/*.md)
+INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*/*.md) $(PICTURES)
 INSTALLED_RULES    := host/70-quadlane.rules
 INSTALLED_DEBUG    := $(shell find debug -type f)
 INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst)
@@ -78,13 +80,14 @@ installed_share    = $(DESTDIR)$(PREFIX)/share/quadlane
 installed_docs     = $(DESTDIR)$(PREFIX)/share/doc/quadlane
 
 .PHONY: install uninstall
-install: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES)
+install: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES) $(MANUAL)
 	install -D -m 755 -t $(installed_programs) $(INSTALLED_PROGRAMS)
 	install -D -m 644 -t $(installed_rules) $(INSTALLED_RULES)
 	for file in $(INSTALLED_DEBUG); do install -D -m 644 $$file $(installed_share)/$$file || exit 1; done
 	chmod 755 $(installed_share)/debug/*.sh
 	install -D -m 644 -t $(installed_share)/firmware $(INSTALLED_IMAGES)
 	for file in $(INSTALLED_DOCS); do install -D -m 644 $$file $(installed_docs)/$$file || exit 1; done
+	cp -R $(dir $(MANUAL)) $(installed_docs)/html && chmod -R u=rwX,go=rX $(installed_docs)/html
 	-@[ -n "$(DESTDIR)" ] || udevadm control --reload 2>/dev/null || true
 
 uninstall:

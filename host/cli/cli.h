@@ -13,45 +13,50 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#define CLI_OPTIONS_MAX   96
 #define CLI_ARGUMENTS_MAX 3
 #define CLI_MEANINGS_MAX  3
 
-enum cli_option {
-    CLI_PORT = 1 << 0,
-    CLI_SERIAL = 1 << 1,
-    CLI_WAIT = 1 << 2,
-    CLI_FULL = 1 << 3,
-    CLI_NO_BOOT = 1 << 4,
-    CLI_DATA = 1 << 5,
-    CLI_ALL = 1 << 6,
-    CLI_YES = 1 << 7,
-    CLI_BOOTLOADER = 1 << 8,
-    CLI_JSON = 1 << 9,
-    CLI_QUIET = 1 << 10,
-    CLI_HELP = 1 << 11,
-    CLI_VERSION = 1 << 12,
-    CLI_SET = 1 << 13,
-    CLI_DEFAULT = 1 << 14,
-    CLI_TOUCH = 1 << 15,
-    CLI_PROGRAMS = 1 << 16,
-    CLI_CONFIRM = 1 << 17,
-    CLI_DFU = 1 << 18,
-    CLI_ADAPTER = 1 << 19,
-    CLI_KEYS = 1 << 20,
-    CLI_ISSUER = 1 << 21,
-    CLI_ALLOW = 1 << 22,
-    CLI_GENERATION = 1 << 23,
-    CLI_NOT_AFTER = 1 << 24,
-    CLI_WATCH = 1 << 25,
-    CLI_BOARD_NAME = 1 << 26,
-    CLI_FORCE = 1 << 27,
-    CLI_FOLDER = 1 << 28,
-    CLI_EXST = 1 << 30,
-    CLI_GDB = 1 << 29,       // all options of gdb-server
-    CLI_INSTALL = INT32_MIN, // bit 31; those of install alone
-};
-#define CLI_COMMON (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
-#define CLI_BOARD  (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
+// Options, each a bit of a set.
+#define CLI_OPTION(bit) (UINT64_C(1) << (bit))
+#define CLI_PORT        CLI_OPTION(0)
+#define CLI_SERIAL      CLI_OPTION(1)
+#define CLI_WAIT        CLI_OPTION(2)
+#define CLI_FULL        CLI_OPTION(3)
+#define CLI_NO_BOOT     CLI_OPTION(4)
+#define CLI_DATA        CLI_OPTION(5)
+#define CLI_ALL         CLI_OPTION(6)
+#define CLI_YES         CLI_OPTION(7)
+#define CLI_BOOTLOADER  CLI_OPTION(8)
+#define CLI_JSON        CLI_OPTION(9)
+#define CLI_QUIET       CLI_OPTION(10)
+#define CLI_HELP        CLI_OPTION(11)
+#define CLI_VERSION     CLI_OPTION(12)
+#define CLI_SET         CLI_OPTION(13)
+#define CLI_DEFAULT     CLI_OPTION(14)
+#define CLI_TOUCH       CLI_OPTION(15)
+#define CLI_PROGRAMS    CLI_OPTION(16)
+#define CLI_CONFIRM     CLI_OPTION(17)
+#define CLI_DFU         CLI_OPTION(18)
+#define CLI_ADAPTER     CLI_OPTION(19)
+#define CLI_KEYS        CLI_OPTION(20)
+#define CLI_ISSUER      CLI_OPTION(21)
+#define CLI_ALLOW       CLI_OPTION(22)
+#define CLI_GENERATION  CLI_OPTION(23)
+#define CLI_NOT_AFTER   CLI_OPTION(24)
+#define CLI_WATCH       CLI_OPTION(25)
+#define CLI_BOARD_NAME  CLI_OPTION(26)
+#define CLI_FORCE       CLI_OPTION(27)
+#define CLI_FOLDER      CLI_OPTION(28)
+#define CLI_GDB         CLI_OPTION(29) // all options of gdb-server
+#define CLI_EXST        CLI_OPTION(30)
+#define CLI_INSTALL     CLI_OPTION(31) // those of install alone
+#define CLI_VERBOSE     CLI_OPTION(32)
+#define CLI_COLOR       CLI_OPTION(33)
+#define CLI_CONFIG      CLI_OPTION(34)
+#define CLI_BASIC       (CLI_QUIET | CLI_VERBOSE | CLI_COLOR | CLI_CONFIG | CLI_HELP | CLI_VERSION)
+#define CLI_COMMON      (CLI_JSON | CLI_BASIC)
+#define CLI_BOARD       (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
 
 struct cli;
 
@@ -60,13 +65,14 @@ struct cli_verb {
     const char *arguments; // as help shows them
     const char *summary;   // a line
     const char *text;      // paragraphs of its help page
-    unsigned options;      // enum cli_option
+    uint64_t options;      // CLI_...
     // Of options that mean something else here than with other verbs.
     struct {
-        enum cli_option option;
+        uint64_t option;
         const char *text;
     } meanings[CLI_MEANINGS_MAX];
     int arguments_min, arguments_max;
+    bool several;                // takes more than one board: --all, lists
     bool works_locked;           // a locked board need not be unlocked
     uint32_t permissions;        // without these it is of no use, enum ql_permit
     int (*run)(struct cli *cli); // 0 or -code, with cli->failure filled in
@@ -83,15 +89,27 @@ struct cli_install {
     const char *via, *image, *save;
 };
 
+// All that --port and --serial have named.
+struct cli_boards {
+    const char *ports[QL_FOUND_MAX], *serials[QL_FOUND_MAX];
+    size_t port_count, serial_count;
+};
+
 struct cli {
     const struct cli_verb *verb; // a null pointer before it is known
-    unsigned options;
+    uint64_t options;
+    uint64_t given;                      // those that come from the command line
+    bool given_options[CLI_OPTIONS_MAX]; // the same, by their places in the table
+    struct config *config;
+    const char *config_file; // a null pointer: the usual ones
     const char *port;
     const char *serial;
+    struct cli_boards boards;
     const char *touch;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
+    const char *color;   // a null pointer: not given
     const char *confirm; // a null pointer: not given
     uint64_t wait_ns;
     struct cli_gdb gdb;
@@ -106,13 +124,14 @@ struct cli {
     json_t *result; // what --json prints beside "ok" and "verb"
     struct progress progress;
     struct ql_observer observer;
+    const char *note_label; // before each note, where several boards are served
     struct ql_connection connection;
     bool connected;
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
     cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack,
-    cli_protect, cli_update_bootloader, cli_install_verb;
+    cli_protect, cli_update_bootloader, cli_install_verb, cli_config;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
@@ -120,10 +139,16 @@ extern const struct cli_verb
 int cli_parse(struct cli *cli, int count, char **words);
 void cli_print_help(const struct cli_verb *verb, FILE *file);
 
-// Has the option been given?
-static inline bool cli_has(const struct cli *cli, enum cli_option option)
+// Has the option been given on the command line?
+static inline bool cli_was_given(const struct cli *cli, uint64_t option)
 {
-    return (cli->options & (unsigned)option) != 0;
+    return (cli->given & option) != 0;
+}
+
+// The same, or in a configuration file?
+static inline bool cli_has(const struct cli *cli, uint64_t option)
+{
+    return (cli->options & option) != 0;
 }
 
 // 0x..., decimal, and both with K or M behind. `what` is for the message ("address").
@@ -170,6 +195,12 @@ int cli_flash_start(struct cli *cli, const struct ql_image *image);
 // quadlane flash --watch.
 int cli_watch(struct cli *cli, const uint32_t *address, const struct ql_flash_options *options);
 
+// Does the command line name more than one board?
+bool cli_wants_several(const struct cli *cli);
+// Does the work for each of them, all at once, and shows a table. In `work` cli is the process's
+// own copy; it connects by cli_connect.
+int cli_several(struct cli *cli, int (*work)(struct cli *cli, void *context), void *context);
+
 // "everything", "read,write". Valid until the next call.
 const char *cli_permissions(uint32_t permissions);
 int cli_parse_permissions(const char *text, uint32_t *permissions, struct ql_failure *failure);
@@ -181,6 +212,8 @@ void cli_set(struct cli *cli, const char *key, json_t *value);
 // A JSON string of any bytes: what is not UTF-8 (a file's name may be so) becomes question marks.
 json_t *cli_text(const char *text);
 void cli_set_board(struct cli *cli);
+// What --json prints of a command that ended like this. The object is the caller's.
+json_t *cli_outcome(const struct cli *cli, int result);
 // Sizes for people: "15 MiB", "1.2 MiB", "640 bytes". The text stays valid for some calls.
 const char *cli_size(uint64_t size);
 bool cli_was_interrupted(void);
@@ -189,6 +222,8 @@ bool cli_can_ask(void);
 // Asks there. 0 when the answer is `phrase` (a null pointer: begins with y), else -QL_INTERRUPTED.
 int cli_ask(struct cli *cli, const char *phrase, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+// The observer of the verbs: progress, Ctrl-C, and with --verbose notes on stderr.
+struct ql_observer cli_observer(struct cli *cli);
 // The sentence and the hint, on stderr.
 void cli_print_failure(const struct ql_failure *failure);
 

@@ -30,7 +30,7 @@ const struct cli_verb cli_id = {
     .text = "Prints the board's id: 64 hexadecimal digits, on each board others and always the "
             "same. It\n"
             "is no secret; a vendor makes keys for it (`quadlane keys grant`). Changes nothing.",
-    .options = CLI_BOARD & ~(unsigned)CLI_KEYS,
+    .options = CLI_BOARD & ~CLI_KEYS,
     .arguments_min = 0,
     .arguments_max = 0,
     .run = run,

@@ -397,8 +397,8 @@ const struct cli_verb cli_install_verb = {
         "What\n"
         "was there is saved first; afterwards it is read back, and compared with what the new\n"
         "bootloader tells on USB. A read-out protected board is left alone.",
-    .options = CLI_BOARD_NAME | (unsigned)CLI_INSTALL | CLI_ADAPTER | CLI_SERIAL | CLI_PORT |
-               CLI_WAIT | CLI_YES | CLI_FORCE | CLI_COMMON,
+    .options = CLI_BOARD_NAME | CLI_INSTALL | CLI_ADAPTER | CLI_SERIAL | CLI_PORT | CLI_WAIT |
+               CLI_YES | CLI_FORCE | CLI_COMMON,
     .meanings = {{CLI_SERIAL, "the probe or DFU device with this serial number"},
                  {CLI_ADAPTER,
                   "stlink, jlink, cmsis-dap, virtual (default: the one that is there)"},
