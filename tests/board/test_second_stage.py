@@ -247,7 +247,7 @@ def test_install_and_back():
         check(ASLEEP_BYTES in nor.read_bytes(), "the program in the chip has gone")
         # The other way back, without the button: ours takes any second stage.
         put_by_dfu(nor, BLOCK.read_bytes())
-        with board_with(None, nor=nor) as board:
+        with board_with(None, nor=nor, speed="real") as board:  # slow enough for the tool to catch its start window
             check_tool(board.tool("reset", "--bootloader"))
             check_tool(board.tool("flash", "--data", f"{EXST:#x}", other), 0, "verified")
             board.control("power-cycle")
