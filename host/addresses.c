@@ -185,9 +185,12 @@ static const char *find_symbol(const struct ql_addresses *addresses, uint32_t ad
 // From the innermost function outwards, as far as they were inlined. Returns how many places.
 static size_t name_functions(Dwarf_Die *unit, uint32_t address, struct ql_place *places)
 {
+    Dwarf_Die *innermost = NULL;
     Dwarf_Die *scopes = NULL;
-    const int scope_count = dwarf_getscopes(unit, address, &scopes);
     size_t count = 0;
+    // The other scopes that the first call finds are those of the source, not of the call.
+    const int found = dwarf_getscopes(unit, address, &innermost);
+    const int scope_count = found > 0 ? dwarf_getscopes_die(&innermost[0], &scopes) : 0;
     for (int i = 0; i < scope_count && count < QL_PLACES_MAX; i++) {
         const int tag = dwarf_tag(&scopes[i]);
         if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
@@ -200,6 +203,7 @@ static size_t name_functions(Dwarf_Die *unit, uint32_t address, struct ql_place 
             set_call(&places[count], unit, &scopes[i]);
         }
     }
+    free(innermost);
     free(scopes);
     return count;
 }
