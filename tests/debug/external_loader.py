@@ -17,7 +17,7 @@ WINDOW = 0x90000000
 BKPT = bytes.fromhex("00be00be")
 FILLING = 0xC5
 TOOLS_STACK = 256  # what the stingiest tool gives
-CALL_LIMIT_S = 120
+CALL_LIMIT_S = 60
 R9, SP, LR, PC, XPSR = 9, 13, 14, 15, 16
 
 
