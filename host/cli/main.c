@@ -31,6 +31,8 @@ const struct cli_verb *const cli_verbs[] = {
     &cli_update_bootloader,
     &cli_install_verb,
     &cli_config,
+    &cli_completion,
+    &cli_manual,
     NULL,
 };
 

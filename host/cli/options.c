@@ -396,5 +396,5 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (cli_has(cli, CLI_QUIET) && cli_has(cli, CLI_VERBOSE))
         return ql_fail(&cli->failure, QL_USAGE, "--quiet and --verbose do not go together");
     result = take_arguments(cli, count - optind, words + optind);
-    return result != 0 || cli->verb == &cli_config ? result : take_config(cli);
+    return result != 0 || cli->verb->reads_no_config ? result : take_config(cli);
 }
