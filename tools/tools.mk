@@ -71,7 +71,8 @@ INSTALLED_PROGRAMS := $(BUILD)/quadlane $(BUILD)/quadlane-board
 INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*/*.md) $(PICTURES)
 INSTALLED_RULES    := host/70-quadlane.rules
 INSTALLED_DEBUG    := $(shell find debug -type f)
-INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst)
+INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst) \
+                     $(FIRMWARE_LOADERS)
 
 # Where each of them goes; udev reads rules under /usr and under /usr/local.
 installed_programs = $(DESTDIR)$(PREFIX)/bin
