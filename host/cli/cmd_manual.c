@@ -44,11 +44,11 @@ static bool is_table(const char *text, size_t length)
 // One line of the source for each line of the help page; paragraphs have an empty line between.
 static void print_paragraphs(const char *text)
 {
-    while (*text != '\0') {
+    for (bool first = true; *text != '\0'; first = false) {
         const char *end = strstr(text, "\n\n");
         const size_t length = end != NULL ? (size_t)(end - text) : strlen(text);
         const bool table = is_table(text, length);
-        printf(table ? ".PP\n.nf\n" : ".PP\n");
+        printf("%s%s", first ? "" : ".PP\n", table ? ".nf\n" : "");
         for (size_t at = 0; at < length;) {
             const size_t line = strcspn(text + at, "\n");
             print_text(text + at, line);
