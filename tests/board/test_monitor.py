@@ -356,7 +356,7 @@ def test_flash():
         board.control("reset")
         check_tool(run_tool("monitor", port, "--flash", BLINK.with_suffix(".nothing"), "--port", usb), 10)
         # The cable itself as console: the bootloader has it first.
-        check_tool(run_tool("monitor", usb, "--flash", elf, "--port", usb, "--wait", 5, "--seconds", 1), 40,
+        check_tool(run_tool("monitor", usb, "--flash", elf, "--port", usb, "--wait", 2, "--seconds", 1), 40,
                    ["flashed, verified and started", "no USB device is there"])
 
 
