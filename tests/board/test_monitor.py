@@ -233,7 +233,9 @@ def test_crashes():
                 check_dump(monitor.output(), elf, key)
             board.control("button down")
             board.control("reset")
-            fault = json_of(board.tool("info", "--json", "--elf", elf))["last_fault"]
+            found = json_of(board.tool("info", "--json", "--elf", elf))
+            check_equal(found["elf_matches"], True, "the file is the program's")
+            fault = found["last_fault"]
             check_equal((fault["exception"], fault["why"], fault["program"]), (exception, why, 0x90100000), key)
             told_places = " ".join(place for address in fault["addresses"] for place in address["places"])
             for word in [culprit or "", *words]:
@@ -263,6 +265,7 @@ def test_record():
         board.control("reset")
         check_tool(board.tool("reset", "--bootloader"), 0)
         check_equal(last(), "UsageFault", "two resets later")
+        check_tool(board.tool("info", "--elf", FAST), 0, f"{FAST} is not the program that is at 0x90100000 now")
         check_tool(board.tool("info"), 0, "last fault        UsageFault of the program at 0x90100000: undefined instruction")
         crash("r")
         check_equal(last(), "BusFault", "after another crash")
