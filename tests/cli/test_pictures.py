@@ -89,6 +89,13 @@ def test_recordings():
             result.result()
 
 
+def test_figures():
+    """the table in docs/itcm.md is what the recording beside it shows"""
+    block = re.search(r"<!-- output: fast -->\n```text\n(.*?)```", (ROOT / "docs/itcm.md").read_text(), re.S)[1].splitlines()
+    screen = load("play").last_screen(PICTURES / "itcm.board.cast")
+    harness.check(len(block) == 5 and set(block) <= set(screen), f"{block} is not in {screen}")
+
+
 def vectors():
     found = re.findall(r"^(\w+): ((?:[0-9a-f]{2} ?)+)$", (ROOT / "tests/vectors/frames.txt").read_text(), re.M)
     return {name: bytes.fromhex(digits) for name, digits in found}
