@@ -43,7 +43,9 @@ NOT_RUN = [
     (r"^dfu-util -d 1209:0001|^dfu-util -a 0 -s :leave", "`make test-linux` does it, with a real kernel"),
     (r"^dfu-util -a 0 -s 0x90F90000", "needs the maker's bootloader"),
     (r"^quadlane install --board weact|^quadlane install .*--via maker|^\$ quadlane install", "needs a board in DFU mode"),
-    (r"--touch /dev/ttyACM0|--port /dev/ttyACM", "needs a serial port"),
+    (r" /dev/tty(ACM|USB)", "needs a serial port"),
+    (r"^quadlane monitor unix:", "needs the UART of a board with a program that ends; the tests of the monitor have one"),
+    (r"^source <|^quadlane manual \| man", "for shells and pagers that may not be here; tests/cli/test_shell.py does it"),
     (r"^quadlane flash --serial 003B\w+,", "needs these two boards; tests/cli and tests/board run several"),
     (r"ST-LINK_gdbserver|-- st-util", "not Debian's, or needs a probe"),
     (r"^python3 (px_)?uploader\.py|^STM32_Programmer_CLI", "somebody else's program, which is not here"),
@@ -280,7 +282,7 @@ class Page:
 
 def understood(command):
     """Does the tool know verb and options? Nothing is done: `--help` ends it before."""
-    words = shlex.split(command.removeprefix("$ ").split("&&")[0].split(";")[0], comments=True)
+    words = shlex.split(command.removeprefix("$ ").split("&&")[0].split("|")[0].split(";")[0], comments=True)
     at = words.index("--") if "--" in words else len(words)
     words = [*words[:at], "--help", *words[at:]]
     program = ROOT / "build" / words[0].rpartition("/")[2]
