@@ -44,7 +44,7 @@ NOT_RUN = [
     (r"^dfu-util -a 0 -s 0x90F90000", "needs the maker's bootloader"),
     (r"^quadlane install --board weact|^quadlane install .*--via maker|^\$ quadlane install", "needs a board in DFU mode"),
     (r" /dev/tty(ACM|USB)", "needs a serial port"),
-    (r"^quadlane monitor unix:", "needs the UART of a board with a program that ends; the tests of the monitor have one"),
+    (r"^quadlane monitor unix:", "tests/board/test_monitor.py does it, with a program that ends"),
     (r"^source <|^quadlane manual \| man", "for shells and pagers that may not be here; tests/cli/test_shell.py does it"),
     (r"^quadlane flash --serial 003B\w+,", "needs these two boards; tests/cli and tests/board run several"),
     (r"ST-LINK_gdbserver|-- st-util", "not Debian's, or needs a probe"),
