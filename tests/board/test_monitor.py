@@ -224,7 +224,8 @@ def check_dump(text, elf, key):
 
 def test_crashes():
     """crashes of many kinds: the dump in words, with function, file and line; after a reset the bootloader tells the same"""
-    with crash_program() as elf, uart_board("--load", elf, speed="real") as (board, port):
+    with crash_program() as elf, uart_board(speed="real") as (board, port):
+        check_tool(board.tool("flash", elf))
         for key, (exception, why, culprit, words) in CRASHES.items():
             with Monitor(port, "--elf", elf, "--until", "fault: end", "--seconds", 20) as monitor:
                 monitor.wait(monitor.says, "---")
