@@ -314,10 +314,12 @@ void ql_disconnect(struct ql_connection *connection)
     ql_link_close(&connection->link);
 }
 
-// Where the board is now: USB boards may come back under another name.
+// Where the board is now: USB boards may come back under another name. Should two have the same
+// serial number, it is the one whose port has kept its name.
 static bool find_again(struct ql_connection *connection)
 {
     struct ql_found found[QL_FOUND_MAX];
+    const struct ql_found *other = NULL;
     size_t count = 0;
     if (!connection->by_serial)
         return true;
@@ -325,10 +327,12 @@ static bool find_again(struct ql_connection *connection)
     for (size_t i = 0; i < count; i++) {
         if (!serial_matches(connection->board.serial, found[i].serial))
             continue;
-        snprintf(connection->port, sizeof connection->port, "%s", found[i].port);
-        return true;
+        if (other == NULL || strcmp(connection->port, found[i].port) == 0)
+            other = &found[i];
     }
-    return false;
+    if (other != NULL)
+        snprintf(connection->port, sizeof connection->port, "%s", other->port);
+    return other != NULL;
 }
 
 static int revive(struct ql_connection *connection, struct ql_board *board,
@@ -387,31 +391,35 @@ static int reconnect(struct ql_connection *connection, struct ql_failure *failur
     return ql_board_unlock(&connection->link, &connection->board, &connection->key, true, failure);
 }
 
-int ql_list(struct ql_found *found, size_t *count, struct ql_failure *failure)
+bool ql_found_ask(struct ql_found *found, const struct ql_observer *observer)
 {
     struct ql_connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL)
-        return ql_fail_memory(failure);
     struct ql_board board;
     struct ql_failure ignored;
     struct attempt attempt;
-    size_t kept = 0;
+    if (connection == NULL)
+        return false;
+    connection->observer = observer;
+    const int result = open_port(connection, found->port, 0, &board, &attempt, &ignored);
+    found->state = state_of(result);
+    if (result == 0) {
+        snprintf(found->serial, sizeof found->serial, "%s", board.serial);
+        ql_link_close(&connection->link);
+    }
+    free(connection);
+    // Else it is left over from a board that ended.
+    return attempt.reached || result != -QL_NO_BOARD;
+}
+
+void ql_list(struct ql_found *found, size_t *count)
+{
     *count = 0;
     ql_discover_usb(found, count);
-    kept = *count;
+    size_t kept = *count;
     ql_discover_virtual(found, count);
     for (size_t i = kept; i < *count; i++) {
-        const int result = open_port(connection, found[i].port, 0, &board, &attempt, &ignored);
-        if (!attempt.reached && result == -QL_NO_BOARD)
-            continue; // nobody listens: left over from a board that ended
-        found[i].state = state_of(result);
-        if (result == 0) {
-            snprintf(found[i].serial, sizeof found[i].serial, "%s", board.serial);
-            ql_link_close(&connection->link);
-        }
-        found[kept++] = found[i];
+        if (ql_found_ask(&found[i], NULL))
+            found[kept++] = found[i];
     }
     *count = kept;
-    free(connection);
-    return 0;
 }

@@ -59,7 +59,11 @@ struct ql_found {
 
 // Lists at most QL_FOUND_MAX boards. Virtual boards are asked for their serial number, which keeps
 // one that has just started in its bootloader; real ones are not touched.
-int ql_list(struct ql_found *found, size_t *count, struct ql_failure *failure);
+void ql_list(struct ql_found *found, size_t *count);
+
+// Asks a virtual board that ql_discover_virtual has found who it is, and sets its state and serial
+// number. Returns false for a socket behind which nobody listens.
+bool ql_found_ask(struct ql_found *found, const struct ql_observer *observer);
 
 // The folder of virtual boards' sockets.
 void ql_runtime_folder(char *path, size_t size);

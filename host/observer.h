@@ -29,6 +29,21 @@ struct ql_progress {
     uint64_t now_ns; // in the line's time
 };
 
+static inline bool ql_phase_is_waiting(enum ql_phase phase)
+{
+    return phase == QL_PHASE_WAITING || phase == QL_PHASE_RECONNECTING;
+}
+
+static inline unsigned ql_progress_percent(const struct ql_progress *progress)
+{
+    const bool timed = progress->total_us > 0;
+    const uint64_t done = timed ? progress->done_us : progress->done;
+    const uint64_t total = timed ? progress->total_us : progress->total;
+    if (total == 0)
+        return 0;
+    return done >= total ? 100 : (unsigned)(done * 100 / total);
+}
+
 // Any function may be a null pointer.
 struct ql_observer {
     void *context;

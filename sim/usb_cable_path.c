@@ -1,17 +1,25 @@
 // Listening sockets of the cables: stale ones are replaced, live ones are not.
 //
+// Between bind and listen a socket looks like one that was left behind. So that boards that start
+// at the same moment do not take each other's, one at a time looks for its place in a folder.
+//
 // SPDX-License-Identifier: MIT
 #include "sim/usb_cable_parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define NAMES_MAX 99u
+#define NAMES_MAX   99u
+#define TURN_MS_MAX 2000u
 
 static bool fill_address(struct sockaddr_un *address, const char *path, char *error,
                          size_t error_size)
@@ -45,6 +53,29 @@ static bool is_alive(const struct sockaddr_un *address)
             (errno != ECONNREFUSED && errno != ENOENT);
     close(fd);
     return alive;
+}
+
+// The turn of this process in a folder: closed, it ends. -1 when there is no such folder, of which
+// bind tells, or when somebody is stopped in the middle of his turn.
+static int take_turn(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    for (unsigned ms = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; ms++) {
+        if (ms == TURN_MS_MAX) {
+            close(fd);
+            return -1;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return fd;
+}
+
+static void end_turn(int turn)
+{
+    if (turn >= 0) {
+        close(turn);
+    }
 }
 
 enum place { PLACE_FREE, PLACE_ALIVE, PLACE_OTHER };
@@ -83,23 +114,35 @@ static int bind_and_listen(const struct sockaddr_un *address, char *error, size_
     return -1;
 }
 
+static int listen_at(const struct sockaddr_un *address, char *error, size_t error_size)
+{
+    switch (clear_place(address)) {
+    case PLACE_ALIVE:
+        snprintf(error, error_size, "The socket %s is in use by another program.",
+                 address->sun_path);
+        return -1;
+    case PLACE_OTHER:
+        snprintf(error, error_size, "%s exists and is not a socket.", address->sun_path);
+        return -1;
+    default:
+        return bind_and_listen(address, error, error_size);
+    }
+}
+
 int cable_listen(const char *path, char *error, size_t error_size)
 {
     struct sockaddr_un address;
+    char folder[sizeof(address.sun_path)];
+    int turn, listener;
 
     if (!fill_address(&address, path, error, error_size)) {
         return -1;
     }
-    switch (clear_place(&address)) {
-    case PLACE_ALIVE:
-        snprintf(error, error_size, "The socket %s is in use by another program.", path);
-        return -1;
-    case PLACE_OTHER:
-        snprintf(error, error_size, "%s exists and is not a socket.", path);
-        return -1;
-    default:
-        return bind_and_listen(&address, error, error_size);
-    }
+    strcpy(folder, path);
+    turn = take_turn(dirname(folder));
+    listener = listen_at(&address, error, error_size);
+    end_turn(turn);
+    return listener;
 }
 
 // --- The runtime folder -------------------------------------------------------------------------
@@ -138,19 +181,12 @@ static bool make_folder(const char *folder, char *error, size_t error_size)
     return true;
 }
 
-int cable_listen_runtime(const char *board_name, char *path, size_t path_size, char *error,
-                         size_t error_size)
+// The first free name in the folder.
+static int listen_in(const char *folder, const char *board_name, char *path, size_t path_size,
+                     char *error, size_t error_size)
 {
-    char folder[256];
     struct sockaddr_un address;
 
-    if (!runtime_folder(folder, sizeof(folder))) {
-        snprintf(error, error_size, "The path of the runtime folder is too long.");
-        return -1;
-    }
-    if (!make_folder(folder, error, error_size)) {
-        return -1;
-    }
     for (unsigned number = 1; number <= NAMES_MAX; number++) {
         char candidate[512];
 
@@ -170,4 +206,23 @@ int cable_listen_runtime(const char *board_name, char *path, size_t path_size, c
     snprintf(error, error_size, "All names from %s/%s.sock to %s-%u.sock are in use.", folder,
              board_name, board_name, NAMES_MAX);
     return -1;
+}
+
+int cable_listen_runtime(const char *board_name, char *path, size_t path_size, char *error,
+                         size_t error_size)
+{
+    char folder[256];
+    int turn, listener;
+
+    if (!runtime_folder(folder, sizeof(folder))) {
+        snprintf(error, error_size, "The path of the runtime folder is too long.");
+        return -1;
+    }
+    if (!make_folder(folder, error, error_size)) {
+        return -1;
+    }
+    turn = take_turn(folder);
+    listener = listen_in(folder, board_name, path, path_size, error, error_size);
+    end_turn(turn);
+    return listener;
 }

@@ -67,6 +67,7 @@ struct cli_verb {
         const char *text;
     } meanings[CLI_MEANINGS_MAX];
     int arguments_min, arguments_max;
+    bool several;                // takes more than one board: --all, lists
     bool works_locked;           // a locked board need not be unlocked
     uint32_t permissions;        // without these it is of no use, enum ql_permit
     int (*run)(struct cli *cli); // 0 or -code, with cli->failure filled in
@@ -83,11 +84,18 @@ struct cli_install {
     const char *via, *image, *save;
 };
 
+// All that --port and --serial have named.
+struct cli_boards {
+    const char *ports[QL_FOUND_MAX], *serials[QL_FOUND_MAX];
+    size_t port_count, serial_count;
+};
+
 struct cli {
     const struct cli_verb *verb; // a null pointer before it is known
     uint64_t options;
     const char *port;
     const char *serial;
+    struct cli_boards boards;
     const char *touch;
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
@@ -170,6 +178,12 @@ int cli_flash_start(struct cli *cli, const struct ql_image *image);
 // quadlane flash --watch.
 int cli_watch(struct cli *cli, const uint32_t *address, const struct ql_flash_options *options);
 
+// Does the command line name more than one board?
+bool cli_wants_several(const struct cli *cli);
+// Does the work for each of them, all at once, and shows a table. In `work` cli is the process's
+// own copy; it connects by cli_connect.
+int cli_several(struct cli *cli, int (*work)(struct cli *cli, void *context), void *context);
+
 // "everything", "read,write". Valid until the next call.
 const char *cli_permissions(uint32_t permissions);
 int cli_parse_permissions(const char *text, uint32_t *permissions, struct ql_failure *failure);
@@ -181,6 +195,8 @@ void cli_set(struct cli *cli, const char *key, json_t *value);
 // A JSON string of any bytes: what is not UTF-8 (a file's name may be so) becomes question marks.
 json_t *cli_text(const char *text);
 void cli_set_board(struct cli *cli);
+// What --json prints of a command that ended like this. The object is the caller's.
+json_t *cli_outcome(const struct cli *cli, int result);
 // Sizes for people: "15 MiB", "1.2 MiB", "640 bytes". The text stays valid for some calls.
 const char *cli_size(uint64_t size);
 bool cli_was_interrupted(void);

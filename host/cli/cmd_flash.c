@@ -80,17 +80,28 @@ int cli_flash_write(struct cli *cli, struct ql_image *image, const struct ql_fla
     return result;
 }
 
-static int flash_image(struct cli *cli, struct ql_image *image,
-                       const struct ql_flash_options *options)
+struct flash_job {
+    struct ql_image image;
+    struct ql_flash_options options;
+};
+
+static int flash_board(struct cli *cli, void *context)
+{
+    struct flash_job *job = context;
+    int result = cli_connect(cli, true);
+    if (result == 0)
+        result = cli_flash_write(cli, &job->image, &job->options);
+    return result != 0 ? result : cli_flash_start(cli, &job->image);
+}
+
+static int flash_image(struct cli *cli, struct flash_job *job)
 {
     // What no board could take is refused before one is looked for.
     const struct ql_area widest = ql_area_unknown();
-    int result = ql_flash_check(&widest, image, options, &cli->failure);
-    if (result == 0)
-        result = cli_connect(cli, true);
-    if (result == 0)
-        result = cli_flash_write(cli, image, options);
-    return result != 0 ? result : cli_flash_start(cli, image);
+    const int result = ql_flash_check(&widest, &job->image, &job->options, &cli->failure);
+    if (result != 0)
+        return result;
+    return cli_wants_several(cli) ? cli_several(cli, flash_board, job) : flash_board(cli, job);
 }
 
 // An empty path: wait for a board and say which one it is.
@@ -110,23 +121,23 @@ static int run(struct cli *cli)
     uint32_t address = 0;
     bool has_address = false;
     const char *file = NULL;
-    struct ql_image image;
     int result = cli_parse_address_file(cli, &address, &has_address, &file);
     if (result == 0 && file[0] == '\0')
         return show_id(cli);
     if (result != 0)
         return result;
-    const struct ql_flash_options options = {
-        .name = file, .is_program = !cli_has(cli, CLI_DATA), .full = cli_has(cli, CLI_FULL)};
+    struct flash_job job = {.options = {.name = file,
+                                        .is_program = !cli_has(cli, CLI_DATA),
+                                        .full = cli_has(cli, CLI_FULL)}};
     cli_set(cli, "file", cli_text(file));
     if (cli_has(cli, CLI_WATCH))
-        return cli_watch(cli, has_address ? &address : NULL, &options);
-    result = ql_image_load(&image, file, has_address ? &address : NULL, &cli->failure);
+        return cli_watch(cli, has_address ? &address : NULL, &job.options);
+    result = ql_image_load(&job.image, file, has_address ? &address : NULL, &cli->failure);
     if (result != 0)
         return result;
-    set_extents(cli, &image);
-    result = flash_image(cli, &image, &options);
-    ql_image_free(&image);
+    set_extents(cli, &job.image);
+    result = flash_image(cli, &job);
+    ql_image_free(&job.image);
     return result;
 }
 
@@ -151,9 +162,18 @@ const struct cli_verb cli_flash = {
         "button\n"
         "it was restarted. A file that a build is just writing is waited for. Ctrl-C ends it.\n"
         "\n"
+        "With --all every board that is there is written, with a list of serial numbers (--serial\n"
+        "A,B,C) or several --port just these, all at once: a line of progress each, a table at "
+        "the\n"
+        "end. If one fails, the others go on, and the exit code is 96. With --wait those that "
+        "come\n"
+        "within that time are taken, too.\n"
+        "\n"
         "With an empty path (\"\") it waits for a board and prints the board's id; nothing "
         "changes.",
-    .options = CLI_BOARD | CLI_FULL | CLI_NO_BOOT | CLI_DATA | CLI_WATCH,
+    .options = CLI_BOARD | CLI_FULL | CLI_NO_BOOT | CLI_DATA | CLI_WATCH | CLI_ALL,
+    .meanings = {{CLI_ALL, "every board that is there, all at once"}},
+    .several = true,
     .arguments_min = 1,
     .arguments_max = 2,
     .permissions = QL_PERMIT_READ | QL_PERMIT_WRITE,

@@ -34,35 +34,46 @@ static int report(struct cli *cli, const char *file, const struct ql_image *imag
     return -QL_VERIFY;
 }
 
-static int verify_image(struct cli *cli, const char *file, const struct ql_image *image)
+struct verify_job {
+    struct ql_image image;
+    const char *file;
+};
+
+static int verify_board(struct cli *cli, void *context)
+{
+    const struct verify_job *job = context;
+    struct ql_difference difference;
+    int result = cli_connect(cli, true);
+    if (result == 0)
+        result = check_ranges(&cli->connection.board.area, job->file, &job->image, &cli->failure);
+    if (result == 0)
+        result = ql_verify(&cli->connection, &job->image, &difference, &cli->failure);
+    return result == 0 ? report(cli, job->file, &job->image, &difference) : result;
+}
+
+static int verify_image(struct cli *cli, struct verify_job *job)
 {
     const struct ql_area widest = ql_area_unknown();
-    struct ql_difference difference;
-    int result = check_ranges(&widest, file, image, &cli->failure);
-    if (result == 0)
-        result = cli_connect(cli, true);
-    if (result == 0)
-        result = check_ranges(&cli->connection.board.area, file, image, &cli->failure);
-    if (result == 0)
-        result = ql_verify(&cli->connection, image, &difference, &cli->failure);
-    return result == 0 ? report(cli, file, image, &difference) : result;
+    const int result = check_ranges(&widest, job->file, &job->image, &cli->failure);
+    if (result != 0)
+        return result;
+    return cli_wants_several(cli) ? cli_several(cli, verify_board, job) : verify_board(cli, job);
 }
 
 static int run(struct cli *cli)
 {
     uint32_t address = 0;
     bool has_address = false;
-    const char *file = NULL;
-    struct ql_image image;
-    int result = cli_parse_address_file(cli, &address, &has_address, &file);
+    struct verify_job job = {0};
+    int result = cli_parse_address_file(cli, &address, &has_address, &job.file);
     if (result == 0)
-        result = ql_image_load(&image, file, has_address ? &address : NULL, &cli->failure);
+        result = ql_image_load(&job.image, job.file, has_address ? &address : NULL, &cli->failure);
     if (result != 0)
         return result;
-    cli_set(cli, "file", cli_text(file));
-    cli_set(cli, "bytes", json_integer((json_int_t)ql_image_size(&image)));
-    result = verify_image(cli, file, &image);
-    ql_image_free(&image);
+    cli_set(cli, "file", cli_text(job.file));
+    cli_set(cli, "bytes", json_integer((json_int_t)ql_image_size(&job.image)));
+    result = verify_image(cli, &job);
+    ql_image_free(&job.image);
     return result;
 }
 
@@ -73,8 +84,10 @@ const struct cli_verb cli_verify = {
     .text =
         "Compares what is in the chip with FILE, without changing anything. The board hashes its\n"
         "chip piece by piece; only pieces that differ are read. Ends with 52 if they differ, and\n"
-        "says where.",
-    .options = CLI_BOARD,
+        "says where. --all and lists of boards are as with flash.",
+    .options = CLI_BOARD | CLI_ALL,
+    .meanings = {{CLI_ALL, "every board that is there, all at once"}},
+    .several = true,
     .arguments_min = 1,
     .arguments_max = 2,
     .permissions = QL_PERMIT_READ,

@@ -2,6 +2,7 @@
 //
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
+#include "host/cli/terminal.h"
 #include "host/touch.h"
 
 #include <stdarg.h>
@@ -79,7 +80,8 @@ void cli_say(const struct cli *cli, const char *format, ...)
 
 void cli_print_failure(const struct ql_failure *failure)
 {
-    fprintf(stderr, "quadlane: %s\n", failure->sentence);
+    fprintf(stderr, "%squadlane: %s%s\n", terminal_color(stderr, COLOR_BAD), failure->sentence,
+            terminal_color(stderr, COLOR_NONE));
     if (failure->hint[0] != '\0')
         fprintf(stderr, "  help: %s\n", failure->hint);
 }
@@ -105,9 +107,15 @@ json_t *cli_text(const char *text)
 void cli_set_board(struct cli *cli)
 {
     const struct ql_board *board = &cli->connection.board;
-    cli_set(cli, "board",
-            json_pack("{s:s, s:s, s:o, s:s}", "name", board->name, "serial", board->serial, "port",
-                      cli_text(cli->connection.port), "bootloader", board->bootloader));
+    json_t *object =
+        json_pack("{s:s, s:s, s:o, s:s}", "name", board->name, "serial", board->serial, "port",
+                  cli_text(cli->connection.port), "bootloader", board->bootloader);
+    if (ql_board_has(board, QL_INFO_BOARD_ID)) {
+        char id[QL_BOARD_ID_TEXT];
+        ql_board_id_text(board->id, id);
+        json_object_set_new(object, "id", json_string(id));
+    }
+    cli_set(cli, "board", object);
 }
 
 const char *cli_size(uint64_t size)

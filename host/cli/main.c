@@ -66,7 +66,7 @@ static void observer_progress(void *context, const struct ql_progress *progress)
     progress_show(&cli->progress, progress);
 }
 
-static void print_json(struct cli *cli, int result)
+json_t *cli_outcome(const struct cli *cli, int result)
 {
     json_t *object = json_object();
     json_object_set_new(object, "ok", json_boolean(result == 0));
@@ -85,6 +85,12 @@ static void print_json(struct cli *cli, int result)
         }
         json_object_set_new(object, "error", error);
     }
+    return object;
+}
+
+static void print_json(const struct cli *cli, int result)
+{
+    json_t *object = cli_outcome(cli, result);
     json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(object);

@@ -225,6 +225,29 @@ static int fail_usage(struct cli *cli)
     return -QL_USAGE;
 }
 
+// A list of serial numbers may stand behind one --serial.
+static int take_boards(struct cli *cli, uint64_t option, const char *value)
+{
+    struct cli_boards *boards = &cli->boards;
+    const bool is_port = option == CLI_PORT;
+    const char **list = is_port ? boards->ports : boards->serials;
+    size_t *count = is_port ? &boards->port_count : &boards->serial_count;
+    char *words = strdup(value); // kept until the tool ends
+    if (words == NULL)
+        return ql_fail_memory(&cli->failure);
+    for (char *word = words; word != NULL;) {
+        char *comma = is_port ? NULL : strchr(word, ',');
+        if (comma != NULL)
+            *comma++ = '\0';
+        if (*count == QL_FOUND_MAX)
+            return ql_fail(&cli->failure, QL_USAGE, "at most %d boards at once", QL_FOUND_MAX);
+        if (word[0] != '\0')
+            list[(*count)++] = word;
+        word = comma;
+    }
+    return 0;
+}
+
 static int take_option(struct cli *cli, const struct option_text *option, const char *value)
 {
     if (cli->verb != NULL && (cli->verb->options & option->option) == 0) {
@@ -237,6 +260,8 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         memcpy(place, &value, sizeof value);
     else if (option->place != 0)
         *(bool *)place = true;
+    if (cli->verb != NULL && cli->verb->several && (option->option & (CLI_PORT | CLI_SERIAL)) != 0)
+        return take_boards(cli, option->option, value);
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
 }
 

@@ -8,18 +8,32 @@
 
 #include <stdbool.h>
 
-enum progress_mode { PROGRESS_NONE, PROGRESS_LINES, PROGRESS_BAR };
+#define METER_TEXT 120
 
-struct progress {
-    enum progress_mode mode;
+// How far one board is.
+struct meter {
     bool active; // a phase is being shown
     enum ql_phase phase;
     uint64_t phase_start_ns; // in the line's time
     uint64_t phase_start_bytes;
     uint64_t phase_start_us;
+    struct ql_progress last;
+};
+
+// Takes note; true when a phase begins.
+bool meter_take(struct meter *meter, const struct ql_progress *now);
+// The line in at most `width` columns: the less room, the less it says. ASCII, no control
+// characters.
+void meter_text(const struct meter *meter, int width, char text[METER_TEXT]);
+const char *meter_phase_name(const struct meter *meter);
+
+enum progress_mode { PROGRESS_NONE, PROGRESS_LINES, PROGRESS_BAR };
+
+struct progress {
+    enum progress_mode mode;
+    struct meter meter;
     unsigned percent_shown;
     uint64_t drawn_ns; // wall clock
-    struct ql_progress last;
 };
 
 // quiet: nothing at all. Else a bar if stderr is a terminal that can show one.

@@ -270,6 +270,8 @@ static int check_options(struct cli *cli)
 {
     if (cli_has(cli, CLI_WAIT))
         return ql_fail(&cli->failure, QL_USAGE, "--watch waits without end; leave out --wait");
+    if (cli_wants_several(cli))
+        return ql_fail(&cli->failure, QL_USAGE, "--watch watches one board");
     if (cli->port != NULL && strncmp(cli->port, "lockstep:", 9) == 0)
         return ql_fail(&cli->failure, QL_USAGE,
                        "--watch needs a board whose time goes on by itself, not %s", cli->port);

@@ -8,6 +8,7 @@ that must change. Prints a table, writes build/bench.json, and fails if a figure
 
 SPDX-License-Identifier: MIT
 """
+import contextlib
 import json
 import pathlib
 import random
@@ -29,6 +30,7 @@ PX4_HOST = ROOT / "tests/board/px4.py"
 CONSOLE = ROOT / "build/sdk/console/console.elf"
 PROGRAM_SIZE = 1536 * 1024
 DFU_SIZE = 1024 * 1024
+EIGHT_SIZE = 256 * 1024
 PAGE, SECTOR = 256, 4096
 PAGE_S = 0.0004  # W25Q128JV, typical
 ERASES_S = [(65536, 0.150), (32768, 0.120), (4096, 0.045)]  # by falling size
@@ -36,7 +38,7 @@ CLIENT_POLL_MS = 10
 
 # Key: (largest or smallest value allowed).
 AT_MOST = {"boot_ms_no_cable": 20, "cold_ratio": 1.05, "blank_ratio": 1.08, "unchanged_s": 0.30, "one_sector_s": 0.45,
-           "dfu_ratio": 1.3, "px4_ratio": 1.5, "px4_external_ratio": 1.5}
+           "dfu_ratio": 1.3, "px4_ratio": 1.5, "px4_external_ratio": 1.5, "eight_ratio": 1.3}
 AT_LEAST = {"stop_and_wait_ratio": 10}
 
 
@@ -213,6 +215,33 @@ def measure_others(bench):
         bench.show(f"{key}_ratio", seconds / full_s, "")
 
 
+def flash_together(bench, count, file):
+    """Virtual seconds that the slowest of so many boards with used chips needs, flashed by one command."""
+    used = random.Random("a used chip").randbytes(PROGRAM_OFFSET + EIGHT_SIZE)
+    with contextlib.ExitStack() as stack:
+        boards, command = [], [virtual_time.TOOL, "flash", file, "--quiet"]
+        for number in range(count):
+            chip = bench.folder / f"nor{number}.bin"
+            chip.write_bytes(used.ljust(CHIP_SIZE, b"\xff"))
+            board = stack.enter_context(virtual_time.Board(chip, "--uid", f"26003B00515541444C41{number:04X}"))
+            board.enter_bootloader()
+            board.release()
+            boards.append((board, board.now_ns))
+            command += ["--port", board.port]
+        subprocess.run(command, check=True, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=300)
+        return max(board.wait_program() - start_ns for board, start_ns in boards) / NS_PER_S
+
+
+def measure_eight(bench):
+    """Eight boards at once, each with its own time, against one alone."""
+    file = bench.folder / "program.bin"
+    file.write_bytes(make_program("eight", EIGHT_SIZE))
+    alone_s = flash_together(bench, 1, file)
+    eight_s = flash_together(bench, 8, file)
+    bench.show("eight_s", eight_s, "256 KiB over other data, eight boards at once: the slowest")
+    bench.show("eight_ratio", eight_s / alone_s, f"to one board alone, {alone_s:.4f} s")
+
+
 def rebuild_console(folder):
     """The console example after a change of one line in main.c, built by its own Makefile.
 
@@ -290,6 +319,7 @@ def main():
         bench = Bench(folder)
         measure_updates(bench)
         measure_others(bench)
+        measure_eight(bench)
         measure_edit(bench)
         measure_speed(bench)
     OUTPUT.write_text(json.dumps(bench.values, indent=2) + "\n")

@@ -98,6 +98,19 @@ def test_two():
             check(found["program"]["can_start"], "the program")
 
 
+def test_start_at_once():
+    """boards that start at the same moment, all in a folder that a killed one used: each has its own socket"""
+    for _ in range(5):
+        with Place() as place:
+            left = socket.socket(socket.AF_UNIX)
+            left.bind(str(place.path / "h750_w25q128.sock"))
+            left.close()
+            for number in range(8):
+                place.start(f"{number:024x}")
+            wait_for(lambda: len(list(place.path.glob("*.sock"))) == 8, 10, "8 sockets")
+            check_equal({board.poll() for board in place.boards}, {None}, "ended boards")
+
+
 def test_two_at_once():
     """two boards flashed at the same time do not disturb each other"""
     with Place() as place:

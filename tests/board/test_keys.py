@@ -603,6 +603,26 @@ def test_a_board_that_lies():
         check_tool(tool("id", "--port", f"unix:{name}/a.sock"), 46, "not the one that follows from its unique id")
 
 
+def test_several_boards():
+    """flash --all shows each locked board its own key; one without a key fails alone"""
+    with locked_board() as first, locked_board(UIDS[1]) as second, locked_board(UIDS[1][:-1] + "F") as third:
+        runtime = first.folder / "runtime"
+        runtime.mkdir()
+        for number, board in enumerate((first, second, third)):
+            board.wait_device()
+            (runtime / f"{number}.sock").symlink_to(board.usb_path)
+        for uid in UIDS:
+            grant(first.keys, board_id(uid))
+        program = first.folder / "program.bin"
+        program.write_bytes(PROGRAM)
+        done = tool("flash", "--all", "--no-boot", "--json", program, "--keys", first.keys,
+                    environment={"QUADLANE_RUNTIME_DIR": str(runtime)})
+        check_equal(done.returncode, 96, f"exit code ({done.stdout}{done.stderr})")
+        ends = {row["board"]["id"]: row.get("error", {}).get("code") for row in json.loads(done.stdout)["boards"]}
+        check_equal(ends, {board_id(UIDS[0]): None, board_id(UIDS[1]): None, board_id(UIDS[1][:-1] + "F"): "locked"},
+                    "each board's end")
+
+
 if __name__ == "__main__":
     try:
         harness.run_tests(dict(globals()))
