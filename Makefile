@@ -59,6 +59,7 @@ include host/host.mk
 include sim/sim.mk
 include sdk/sdk.mk
 include tests/tests.mk
+include docs/docs.mk
 include tools/tools.mk
 include tools/dist/dist.mk
 

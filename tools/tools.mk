@@ -18,6 +18,8 @@ help:
 	@echo "make fuzz       fuzz targets, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make tidy       layout and style rules"
 	@echo "make install    tool, virtual board, bootloaders, SDK, udev rules, pages into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
+	@echo "make docs       the manual for a browser, build/docs/manual.html; make pictures: the SVGs of docs/pictures"
+	@echo "make recordings runs the sessions of docs/pictures anew on the virtual board"
 	@echo "make uninstall  takes it away again"
 	@echo "make clean      remove build/"
 
@@ -67,7 +69,7 @@ clean:
 
 PREFIX ?= /usr/local
 INSTALLED_PROGRAMS := $(BUILD)/quadlane $(BUILD)/quadlane-board
-INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*/*.md)
+INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*/*.md) $(PICTURES)
 INSTALLED_RULES    := host/70-quadlane.rules
 INSTALLED_DEBUG    := $(shell find debug -type f)
 # What a program needs to be built: sdk/app.mk finds the rest relative to itself.
@@ -82,7 +84,7 @@ installed_share    = $(DESTDIR)$(PREFIX)/share/quadlane
 installed_docs     = $(DESTDIR)$(PREFIX)/share/doc/quadlane
 
 .PHONY: install uninstall installed
-installed: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES)
+installed: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES) $(MANUAL)
 install: installed
 	install -D -m 755 -t $(installed_programs) $(INSTALLED_PROGRAMS)
 	install -D -m 644 -t $(installed_rules) $(INSTALLED_RULES)
@@ -91,6 +93,7 @@ install: installed
 	done
 	install -D -m 644 -t $(installed_share)/firmware $(INSTALLED_IMAGES)
 	for file in $(INSTALLED_DOCS); do install -D -m 644 $$file $(installed_docs)/$$file || exit 1; done
+	cp -R $(dir $(MANUAL)) $(installed_docs)/html && chmod -R u=rwX,go=rX $(installed_docs)/html
 	-@[ -n "$(DESTDIR)" ] || udevadm control --reload 2>/dev/null || true
 
 uninstall:
