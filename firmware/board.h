@@ -21,6 +21,7 @@ struct board_signal {
 
 struct board {
     const char *name;
+    uint32_t chip_size; // of what the maker fits, a chip or two; only for external loaders
     struct clock_crystal crystal;
     struct qspi_pins qspi;
     struct board_signal led;

@@ -1,6 +1,7 @@
 # firmware: bootloader images for bare metal, one for each board (boards/NAME.c) and image
 # (images/NAME/): build/firmware/BOARD-IMAGE.elf, .bin, .hex, .map. `make size` prints their sizes.
 # The image `ram` is for boards whose struct has a .second_stage, and comes as .exst file, too.
+# The images `stldr` and `flm` are external loaders for debug probes: build/firmware/BOARD.stldr, BOARD.FLM.
 #
 # `make ISSUER=NAME.pub` also builds BOARD-IMAGE-locked.*: the same objects, the issuer's public key
 # in place of the open policy, and libsodium's signature check over mbedTLS's SHA-512. MIN_GENERATION=N makes them refuse
@@ -116,6 +117,39 @@ $(BUILD)/firmware/%.hex: $(BUILD)/firmware/%.elf
 $(BUILD)/firmware/%.exst: $(BUILD)/firmware/%.bin $(BUILD)/quadlane
 	$(BUILD)/quadlane pack --exst $< $@
 
+# External loaders, BOARD.stldr and BOARD.FLM: the same drivers, but code that runs wherever a tool
+# puts it. The linker makes that (with the list of what has to be moved along) of shared objects
+# only; tools know executables, so the type in the ELF header, two bytes at 16, is set to 2.
+LOADER_IMAGES       := stldr flm
+LOADER_SUFFIX_stldr := stldr
+LOADER_SUFFIX_flm   := FLM
+LOADER_SHARED       := $(wildcard firmware/loader/*.c) $(addprefix firmware/chip/,$(addsuffix .c,\
+                     cache clock gpio interrupt mpu qspi takeover time)) \
+                   $(addprefix core/,nor.c nor_table.c sfdp.c)
+LOADER_CFLAGS       := $(filter-out -flto% -g,$(FIRMWARE_CFLAGS)) -fpie
+LOADER_LDFLAGS      := $(LOADER_CFLAGS) -nostartfiles -Wl,-pie,--no-dynamic-linker,--gc-sections \
+                   -Wl,--fatal-warnings,--build-id=none,--strip-debug,-z,max-page-size=4
+
+$(BUILD)/loader/%.o: %.c
+	@mkdir -p $(@D)
+	$(ARM)gcc $(LOADER_CFLAGS) -c $< -o $@
+
+# firmware_loader BOARD IMAGE
+define firmware_loader
+FIRMWARE_OBJECTS_$(1)-$(2) := $$(patsubst %.c,$$(BUILD)/loader/%.o,$$(LOADER_SHARED) \
+    firmware/boards/$(1).c $$(wildcard firmware/images/$(2)/*.c))
+$$(BUILD)/firmware/$(1).$$(LOADER_SUFFIX_$(2)): $$(FIRMWARE_OBJECTS_$(1)-$(2)) \
+                                      firmware/images/$(2)/link.ld firmware/link/loader.ld
+	@mkdir -p $$(@D)
+	$$(ARM)gcc $$(LOADER_LDFLAGS) $$(FIRMWARE_OBJECTS_$(1)-$(2)) -T firmware/images/$(2)/link.ld -o $$@
+	printf '\002\000' | dd of=$$@ bs=1 seek=16 conv=notrunc status=none
+endef
+$(foreach image,$(LOADER_IMAGES),$(foreach board,$(FIRMWARE_BOARDS),\
+    $(eval $(call firmware_loader,$(board),$(image)))))
+FIRMWARE_LOADERS := $(foreach image,$(LOADER_IMAGES),\
+    $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%.$(LOADER_SUFFIX_$(image))))
+ALL += $(FIRMWARE_LOADERS)
+
 FIRMWARE_FILES := $(foreach suffix,elf bin hex,\
     $(addsuffix .$(suffix),$(addprefix $(BUILD)/firmware/,$(FIRMWARE_NAMES))))
 FIRMWARE_EXST  := $(foreach image,$(filter ram%,$(FIRMWARE_IMAGES)),\
@@ -129,7 +163,7 @@ FIRMWARE_LIMIT_ram          := 65536
 FIRMWARE_LIMIT_ram-locked   := 65536
 
 .PHONY: size firmware
-firmware: $(FIRMWARE_FILES) $(FIRMWARE_EXST)
+firmware: $(FIRMWARE_FILES) $(FIRMWARE_EXST) $(FIRMWARE_LOADERS)
 size: $(FIRMWARE_FILES)
 	@tools/size_report --size $(ARM)size $(foreach image,$(FIRMWARE_IMAGES),\
 	    $(foreach board,$(call firmware_boards,$(image)),\

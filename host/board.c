@@ -307,6 +307,9 @@ int ql_board_info(struct ql_link *link, struct ql_board *board, struct ql_failur
         return result;
     if (!ql_board_parse_info(board, answer.content, answer.size))
         return fail_content(failure, "INFO");
+    ql_note(link->observer, "board %s, bootloader %s, chip %s, JEDEC id %06X", board->name,
+            board->bootloader, board->chip_name[0] != '\0' ? board->chip_name : "unknown",
+            board->jedec_id);
     if (!ql_board_has(board, QL_INFO_BOARD_ID) ||
         memcmp(board->id, board->id_told, QL_BOARD_ID_SIZE) == 0)
         return 0;

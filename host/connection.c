@@ -60,6 +60,9 @@ static int open_port(struct ql_connection *connection, const char *port, uint64_
     } else {
         result = ql_board_hello(link, board, failure);
     }
+    if (result == 0)
+        ql_note(connection->observer, "%s: HELLO of %s, session %08X, window %u bytes", port,
+                board->serial, board->session, board->window);
     if (result == -QL_BOARD_LOST && link->bytes_received == 0)
         result = fail_hung_up(link, port, failure);
     if (result == -QL_BOARD_NONSENSE || result == -QL_BOARD_SILENT) {
@@ -156,6 +159,9 @@ static int search_boards(struct search *search)
     for (size_t i = 0; i < count; i++) {
         if (search->touch != NULL && !ql_touch_brought(search->touch, &all[i]))
             continue;
+        if (i < usb_count)
+            ql_note(search->connection->observer, "%s: USB board %s %s", all[i].port, all[i].name,
+                    all[i].serial);
         if (i < usb_count && serial_matches(search->serial, all[i].serial))
             search->found[search->count++] = all[i];
         else if (i >= usb_count)
@@ -292,12 +298,17 @@ int ql_connect(struct ql_connection *connection, const struct ql_connect_options
     if (options->port != NULL)
         snprintf(connection->port, sizeof connection->port, "%s", options->port);
     uint64_t refused_ns = 0;
+    int refused = 0;
     for (;;) {
         struct attempt attempt = {0};
         const int result = connect_once(connection, options, &attempt, failure);
         const uint64_t waited_ns = ql_clock_now(&clock) - start_ns;
         if (result == 0 || attempt.final || !may_change(result) || waited_ns >= options->wait_ns)
             return result;
+        if (refused != result)
+            ql_note(options->observer, "%s; trying again for up to %.1f s", failure->sentence,
+                    (double)options->wait_ns / 1e9);
+        refused = result;
         const uint64_t retry_ns = options->port != NULL ? RETRY_PORT_NS : RETRY_NS;
         refused_ns += result == -QL_PORT_PERMISSION ? retry_ns : 0;
         if (refused_ns > PERMISSION_NS)
@@ -311,6 +322,11 @@ int ql_connect(struct ql_connection *connection, const struct ql_connect_options
 
 void ql_disconnect(struct ql_connection *connection)
 {
+    const struct ql_link *link = &connection->link;
+    ql_note(connection->observer,
+            "the line: %llu frames and %llu bytes came, %llu damaged, %llu requests sent again",
+            (unsigned long long)link->frames_received, (unsigned long long)link->bytes_received,
+            (unsigned long long)link->frames_damaged, (unsigned long long)link->repetitions);
     ql_link_close(&connection->link);
 }
 

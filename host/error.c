@@ -70,6 +70,7 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_NO_WAY, "no-way", "install: no board in DFU mode and no debug probe with a board"},
     {QL_IMAGE_FOREIGN, "image-foreign", "install: the image is no bootloader for this board"},
     {QL_TOOL_FAILED, "tool-failed", "install: dfu-util or OpenOCD failed"},
+    {QL_CONFIGURATION, "configuration", "a configuration file cannot be understood"},
     {QL_SOME_FAILED, "some-failed", "several boards: at least one failed"},
     {QL_INTERRUPTED, "interrupted", "interrupted (Ctrl-C) or declined"},
     {QL_OK, NULL, NULL},

@@ -86,6 +86,7 @@ enum ql_code {
     QL_NO_WAY = 92,
     QL_IMAGE_FOREIGN = 93,
     QL_TOOL_FAILED = 94,
+    QL_CONFIGURATION = 95,
     QL_SOME_FAILED = 96,
 
     QL_INTERRUPTED = 130,

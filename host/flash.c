@@ -133,6 +133,12 @@ static int plan_all(struct job *job)
         sum->sectors_unchanged += plan->sectors_unchanged;
         sum->write_bytes += plan->write_bytes;
         sum->erase_bytes += plan->erase_bytes;
+        ql_note(job->connection->observer,
+                "0x%08X: %u of %u sectors differ; %zu operations erase %llu and write %llu bytes, "
+                "%.3f s of the chip's time",
+                job->image->extents[i].address, plan->sectors - plan->sectors_unchanged,
+                plan->sectors, plan->count, (unsigned long long)plan->erase_bytes,
+                (unsigned long long)plan->write_bytes, (double)plan->typical_us / 1e6);
     }
     return 0;
 }

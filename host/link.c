@@ -152,6 +152,7 @@ int ql_link_request_patiently(struct ql_link *link, uint8_t kind, const uint8_t 
     for (unsigned i = 0; i < patience.tries; i++) {
         if (i > 0) {
             link->repetitions++;
+            ql_note(link->observer, "no answer to request %u; sent again", kind);
             link->doubt = true;
         }
         int result = ql_link_send(link, &request, failure);

@@ -49,7 +49,11 @@ struct ql_observer {
     void *context;
     void (*progress)(void *context, const struct ql_progress *progress);
     bool (*cancelled)(void *context);
+    void (*note)(void *context, const char *text); // what is done, for who wants to know
 };
+
+void ql_note(const struct ql_observer *observer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static inline void ql_observe(const struct ql_observer *observer,
                               const struct ql_progress *progress)

@@ -131,6 +131,8 @@ static int rewind_to(struct update *update, uint32_t number)
     update->end_pending = false;
     update->link->doubt = true;
     update->outcome->rewinds++;
+    ql_note(update->connection->observer, "operation %u of %u was lost; sent again from there",
+            number, update->count);
     return 0;
 }
 
@@ -412,6 +414,7 @@ static int reconnect_and_go_on(struct update *update)
     int result = -QL_BOARD_LOST;
     while (result == -QL_BOARD_LOST && update->outcome->reconnects < RECONNECTS_MAX) {
         update->outcome->reconnects++;
+        ql_note(update->connection->observer, "the board is gone; looking for it");
         result = update->connection->reconnect(update->connection, update->failure);
         if (result != 0)
             return result;
@@ -501,7 +504,11 @@ int ql_update_run(struct ql_connection *connection, const struct ql_update_reque
     if (result != 0)
         return result;
     ql_sha256(request->data, request->size, update.digest);
+    ql_note(connection->observer, "update %08X: 0x%08X, %u bytes, %u operations", update.id,
+            request->address, request->size, update.count);
     result = run(&update);
+    if (result == 0)
+        ql_note(connection->observer, "update %08X: verified by the board, and sealed", update.id);
     outcome->last = update.board;
     free(update.payload_sums);
     return result;

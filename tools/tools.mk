@@ -75,7 +75,8 @@ INSTALLED_DEBUG    := $(shell find debug -type f)
 # What a program needs to be built: sdk/app.mk finds the rest relative to itself.
 INSTALLED_SDK      := $(shell find sdk -type f ! -name sdk.mk ! -path '*/build/*' ! -path '*/__pycache__/*') \
                       abi/handoff.h abi/program_header.h tools/fetch_sources
-INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst)
+INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst) \
+                     $(FIRMWARE_LOADERS)
 
 # Where each of them goes; udev reads rules under /usr and under /usr/local.
 installed_programs = $(DESTDIR)$(PREFIX)/bin

@@ -5,14 +5,21 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
+#include "firmware/loader/tables.h"
 #include "firmware/marker.h"
 
 enum { FUNCTION_9 = 9, FUNCTION_10 = 10 }; // the alternate functions of QUADSPI
 
-MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = "daisy_seed";
+#define NAME "daisy_seed"
+
+enum { CHIP_SIZE = 8 << 20 };
+
+MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = NAME;
+LOADER_TABLES(NAME, CHIP_SIZE, false);
 
 const struct board board = {
     .name = marker_board,
+    .chip_size = CHIP_SIZE,
     .crystal = {.hz = 16000000},
     .qspi =
         {

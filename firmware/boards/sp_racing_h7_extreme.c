@@ -7,14 +7,21 @@
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/board.h"
+#include "firmware/loader/tables.h"
 #include "firmware/marker.h"
 
 enum { FUNCTION_9 = 9 }; // the alternate functions of QUADSPI
 
-MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = "sp_racing_h7_extreme";
+#define NAME "sp_racing_h7_extreme"
+
+enum { CHIP_SIZE = 16 << 20 };
+
+MARKER_BOARD const char marker_board[QL_MARKER_BOARD_SIZE] = NAME;
+LOADER_TABLES(NAME, CHIP_SIZE, false);
 
 const struct board board = {
     .name = marker_board,
+    .chip_size = CHIP_SIZE,
     .crystal = {.hz = 8000000},
     .qspi =
         {

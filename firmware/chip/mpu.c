@@ -48,17 +48,22 @@ void mpu_start(void)
     barrier_data();
     MPU_CTRL = 0;
     region_set(REGION_WINDOW_CLOSED, WINDOW_ADDRESS, WINDOW_SIZE, no_access | MPU_RASR_S);
+    for (uint32_t region = REGION_WINDOW_CLOSED + 1; region < REGION_COUNT; ++region) {
+        region_off(region);
+    }
+    MPU_CTRL = MPU_CTRL_ENABLE | MPU_CTRL_PRIVDEFENA;
+    barrier_instruction();
+}
+
+void mpu_traps_set(void)
+{
+    const uint32_t no_access = MPU_RASR_XN | FIELD(MPU_RASR_AP, ACCESS_NONE);
+
+    barrier_data();
     region_set(REGION_STACK_GUARD, (uint32_t)(uintptr_t)link_stack_start, STACK_GUARD_SIZE,
                no_access);
     // The firmware keeps nothing in ITCM, so that an access there comes from a null pointer.
     region_set(REGION_NULL, ITCM_ADDRESS, ITCM_SIZE, no_access);
-    for (uint32_t region = 0; region < REGION_COUNT; ++region) {
-        if (region != REGION_WINDOW_CLOSED && region != REGION_STACK_GUARD &&
-            region != REGION_NULL) {
-            region_off(region);
-        }
-    }
-    MPU_CTRL = MPU_CTRL_ENABLE | MPU_CTRL_PRIVDEFENA;
     barrier_instruction();
 }
 

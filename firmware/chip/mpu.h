@@ -7,8 +7,11 @@
 
 #include <stdint.h>
 
-// Closes the window and sets the traps. To be called before anything else touches memory.
+// Closes the window, and switches all other regions off. To be called before anything else touches
+// memory.
 void mpu_start(void);
+// Sets the traps; for images that have link/sections.ld's stack.
+void mpu_traps_set(void);
 
 // The window over the mapped chip: opened for `size` bytes (a power of two) or closed.
 void mpu_window_open(uint32_t size);

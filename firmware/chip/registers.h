@@ -239,6 +239,7 @@
 #define QUADSPI_SR        REGISTER(QUADSPI_BASE + 0x008)
 #define QUADSPI_SR_TEF    (0x1u << 0)
 #define QUADSPI_SR_TCF    (0x1u << 1)
+#define QUADSPI_SR_SMF    (0x1u << 3)
 #define QUADSPI_SR_BUSY   (0x1u << 5)
 #define QUADSPI_SR_FLEVEL (0x3Fu << 8)
 

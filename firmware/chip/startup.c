@@ -101,6 +101,7 @@ __attribute__((used)) void startup_run(void)
 {
     cache_write_back(); // whoever was here before may have left this image in there
     mpu_start();
+    mpu_traps_set();
     cache_enable(); // the loops below would wait for the flash at each turn
     SCB_VTOR = (uint32_t)(uintptr_t)&vectors;
     for (uint32_t *to = link_data_start, *from = link_data_load; to < link_data_end;) {

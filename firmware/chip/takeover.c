@@ -113,5 +113,6 @@ void takeover(void)
     time_start(FASTEST_HZ); // not known yet; so limits are too long rather than too short
     core_reset();
     peripherals_reset();
+    clock_supply_start(); // without it the voltage cannot be set
     clocks_reset();
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#define CLI_OPTIONS_MAX   96
 #define CLI_ARGUMENTS_MAX 3
 #define CLI_MEANINGS_MAX  3
 
@@ -50,7 +51,11 @@
 #define CLI_GDB         CLI_OPTION(29) // all options of gdb-server
 #define CLI_EXST        CLI_OPTION(30)
 #define CLI_INSTALL     CLI_OPTION(31) // those of install alone
-#define CLI_COMMON      (CLI_JSON | CLI_QUIET | CLI_HELP | CLI_VERSION)
+#define CLI_VERBOSE     CLI_OPTION(32)
+#define CLI_COLOR       CLI_OPTION(33)
+#define CLI_CONFIG      CLI_OPTION(34)
+#define CLI_BASIC       (CLI_QUIET | CLI_VERBOSE | CLI_COLOR | CLI_CONFIG | CLI_HELP | CLI_VERSION)
+#define CLI_COMMON      (CLI_JSON | CLI_BASIC)
 #define CLI_BOARD       (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
 
 struct cli;
@@ -93,6 +98,10 @@ struct cli_boards {
 struct cli {
     const struct cli_verb *verb; // a null pointer before it is known
     uint64_t options;
+    uint64_t given;                      // those that come from the command line
+    bool given_options[CLI_OPTIONS_MAX]; // the same, by their places in the table
+    struct config *config;
+    const char *config_file; // a null pointer: the usual ones
     const char *port;
     const char *serial;
     struct cli_boards boards;
@@ -100,6 +109,7 @@ struct cli {
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
+    const char *color;   // a null pointer: not given
     const char *confirm; // a null pointer: not given
     uint64_t wait_ns;
     struct cli_gdb gdb;
@@ -114,13 +124,14 @@ struct cli {
     json_t *result; // what --json prints beside "ok" and "verb"
     struct progress progress;
     struct ql_observer observer;
+    const char *note_label; // before each note, where several boards are served
     struct ql_connection connection;
     bool connected;
 };
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
     cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack,
-    cli_protect, cli_update_bootloader, cli_install_verb;
+    cli_protect, cli_update_bootloader, cli_install_verb, cli_config;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
@@ -128,7 +139,13 @@ extern const struct cli_verb
 int cli_parse(struct cli *cli, int count, char **words);
 void cli_print_help(const struct cli_verb *verb, FILE *file);
 
-// Has the option been given?
+// Has the option been given on the command line?
+static inline bool cli_was_given(const struct cli *cli, uint64_t option)
+{
+    return (cli->given & option) != 0;
+}
+
+// The same, or in a configuration file?
 static inline bool cli_has(const struct cli *cli, uint64_t option)
 {
     return (cli->options & option) != 0;
@@ -205,6 +222,8 @@ bool cli_can_ask(void);
 // Asks there. 0 when the answer is `phrase` (a null pointer: begins with y), else -QL_INTERRUPTED.
 int cli_ask(struct cli *cli, const char *phrase, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+// The observer of the verbs: progress, Ctrl-C, and with --verbose notes on stderr.
+struct ql_observer cli_observer(struct cli *cli);
 // The sentence and the hint, on stderr.
 void cli_print_failure(const struct ql_failure *failure);
 

@@ -59,6 +59,8 @@ static int unlock(struct cli *cli)
                                  &cli->failure);
     if (result != 0)
         return result;
+    ql_note(&cli->observer, "unlocked by the key in %s: %s", path,
+            cli_permissions(connection->board.permissions));
     connection->has_key = true;
     connection->key = key;
     return 0;

@@ -88,7 +88,7 @@ static int serve(struct cli *cli, const struct ql_gdb_options *options)
     int result = ql_gdb_open(&server.gdb, options, &hooks, &cli->failure);
     if (result != 0)
         return result;
-    cli->observer = (struct ql_observer){&server, show_progress, cancelled};
+    cli->observer = (struct ql_observer){&server, show_progress, cancelled, NULL};
     if (!cli_has(cli, CLI_QUIET))
         fprintf(stderr, "quadlane: the debugger connects to %s\n", ql_gdb_address(server.gdb));
     result = ql_gdb_run(server.gdb, &cli->failure);
@@ -156,8 +156,7 @@ const struct cli_verb cli_gdb_server = {
             "goes over USB, only what changed; then the board is halted at the program's first\n"
             "instruction. A reset that halts ends there, too. Everything else passes unchanged.\n"
             "docs/debugging.md shows it with GDB and IDEs.",
-    .options =
-        CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_GDB | CLI_QUIET | CLI_HELP | CLI_VERSION,
+    .options = CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS | CLI_GDB | CLI_BASIC,
     .arguments_min = 0,
     .arguments_max = WORDS_MAX,
     .run = run,

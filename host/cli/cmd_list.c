@@ -106,7 +106,7 @@ static int run(struct cli *cli)
 {
     if (cli_has(cli, CLI_PROGRAMS))
         return list_programs(cli);
-    if ((cli->options & (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS)) != 0)
+    if (cli_was_given(cli, CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_KEYS))
         return ql_fail(&cli->failure, QL_USAGE,
                        "list looks for all boards; it takes a board only with --programs");
     list_boards(cli);

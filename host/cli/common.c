@@ -80,8 +80,8 @@ void cli_say(const struct cli *cli, const char *format, ...)
 
 void cli_print_failure(const struct ql_failure *failure)
 {
-    fprintf(stderr, "%squadlane: %s%s\n", terminal_color(stderr, COLOR_BAD), failure->sentence,
-            terminal_color(stderr, COLOR_NONE));
+    fprintf(stderr, "%squadlane:%s %s\n", terminal_color(stderr, COLOR_BAD),
+            terminal_color(stderr, COLOR_NONE), failure->sentence);
     if (failure->hint[0] != '\0')
         fprintf(stderr, "  help: %s\n", failure->hint);
 }

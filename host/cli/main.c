@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "host/cli/cli.h"
 
+#include "host/cli/config.h"
 #include "host/discovery.h"
 
 #include <signal.h>
@@ -29,6 +30,7 @@ const struct cli_verb *const cli_verbs[] = {
     &cli_protect,
     &cli_update_bootloader,
     &cli_install_verb,
+    &cli_config,
     NULL,
 };
 
@@ -54,6 +56,8 @@ static void catch_signals(void)
     sigaction(SIGHUP, &action, NULL);
 }
 
+static uint64_t started_ns;
+
 static bool observer_cancelled(void *context)
 {
     (void)context;
@@ -64,6 +68,23 @@ static void observer_progress(void *context, const struct ql_progress *progress)
 {
     struct cli *cli = context;
     progress_show(&cli->progress, progress);
+}
+
+// In one go: several processes may write to the same terminal.
+static void observer_note(void *context, const char *text)
+{
+    struct cli *cli = context;
+    const struct ql_clock clock = ql_clock_system();
+    progress_finish(&cli->progress);
+    fprintf(stderr, "[%7.3f] %s%s%s\n", (double)(ql_clock_now(&clock) - started_ns) / 1e9,
+            cli->note_label != NULL ? cli->note_label : "", cli->note_label != NULL ? ": " : "",
+            text);
+}
+
+struct ql_observer cli_observer(struct cli *cli)
+{
+    return (struct ql_observer){cli, observer_progress, observer_cancelled,
+                                cli_has(cli, CLI_VERBOSE) ? observer_note : NULL};
 }
 
 json_t *cli_outcome(const struct cli *cli, int result)
@@ -99,8 +120,11 @@ static void print_json(const struct cli *cli, int result)
 static int run(struct cli *cli)
 {
     catch_signals();
-    progress_init(&cli->progress, cli_has(cli, CLI_QUIET) || cli_has(cli, CLI_JSON));
-    cli->observer = (struct ql_observer){cli, observer_progress, observer_cancelled};
+    const struct ql_clock clock = ql_clock_system();
+    started_ns = ql_clock_now(&clock);
+    progress_init(&cli->progress, cli_has(cli, CLI_QUIET) || cli_has(cli, CLI_JSON),
+                  cli_has(cli, CLI_VERBOSE));
+    cli->observer = cli_observer(cli);
     if (sodium_init() < 0)
         return ql_fail(&cli->failure, QL_INTERNAL, "libsodium cannot be used here");
     const int result = cli->verb->run(cli);
@@ -108,6 +132,15 @@ static int run(struct cli *cli)
     if (cli->connected)
         ql_disconnect(&cli->connection);
     return result;
+}
+
+// What came from a file may be news to the user when a board is not found, or words do not fit.
+static void print_failure(const struct cli *cli, int result)
+{
+    cli_print_failure(&cli->failure);
+    if (cli->config != NULL &&
+        (result == -QL_USAGE || result == -QL_NO_BOARD || result == -QL_SEVERAL_BOARDS))
+        config_tell(cli->config, stderr);
 }
 
 int main(int count, char **words)
@@ -125,7 +158,7 @@ int main(int count, char **words)
         if (cli_has(&cli, CLI_JSON))
             print_json(&cli, result);
         if (result != 0)
-            cli_print_failure(&cli.failure);
+            print_failure(&cli, result);
     }
     json_decref(cli.result);
     if (fflush(stdout) != 0 && result == 0) {

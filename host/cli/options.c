@@ -1,7 +1,10 @@
 // The command line: verbs, options, numbers, and the help pages.
 //
 // SPDX-License-Identifier: MIT
-#include "host/cli/cli.h"
+#include "host/cli/options.h"
+
+#include "host/cli/config.h"
+#include "host/cli/terminal.h"
 
 #include <getopt.h>
 #include <stddef.h>
@@ -11,17 +14,9 @@
 #define WAIT_DEFAULT_NS QL_NS_PER_S
 #define WAIT_MAX_S      86400.0
 
-struct option_text {
-    uint64_t option;
-    const char *name;
-    const char *value; // a null pointer: takes none
-    const char *text;
-    size_t place; // in struct cli: of the value, or of a flag; 0: only cli_has() knows
-};
-
 #define PLACE(member) offsetof(struct cli, member)
 
-static const struct option_text options[] = {
+const struct option_text cli_options[] = {
     {CLI_PORT, "port", "PORT", "a serial port, unix:PATH, tcp:HOST:PORT or lockstep:PATH",
      PLACE(port)},
     {CLI_SERIAL, "serial", "NUMBER", "the board with this serial number", PLACE(serial)},
@@ -81,13 +76,20 @@ static const struct option_text options[] = {
     {CLI_EXST, "exst", NULL, "a second stage for SP Racing's first one: 448 KB with MD5", 0},
     {CLI_JSON, "json", NULL, "one JSON object on stdout, no progress", 0},
     {CLI_QUIET, "quiet", NULL, "print only errors", 0},
+    {CLI_VERBOSE, "verbose", NULL, "tell on stderr what is done, with times", 0},
+    {CLI_COLOR, "color", "WHEN", "auto (default; not if NO_COLOR is set), always or never",
+     PLACE(color)},
     {CLI_HELP, "help", NULL, "this page", 0},
+    {CLI_CONFIG, "config", "FILE", "read this configuration file in place of the usual ones",
+     PLACE(config_file)},
     {CLI_VERSION, "version", NULL, "the tool's version", 0},
+    {0, NULL, NULL, NULL, 0},
 };
 
-#define OPTION_COUNT (sizeof options / sizeof options[0])
+#define OPTION_COUNT (sizeof cli_options / sizeof cli_options[0] - 1)
+_Static_assert(OPTION_COUNT <= CLI_OPTIONS_MAX, "CLI_OPTIONS_MAX is too small");
 
-static const char general_help[] =
+const char cli_general_help[] =
     "Puts programs into the flash chip of an STM32H750 board over USB and starts them there.\n"
     "\n"
     "  quadlane flash firmware.elf              ELF and Intel HEX carry their addresses\n"
@@ -97,8 +99,7 @@ static const char general_help[] =
     "ADDRESS and LENGTH: 0x... or decimal, with K or M behind for KiB or MiB. A board is found by\n"
     "its USB identity; virtual boards (quadlane-board) by their socket in $QUADLANE_RUNTIME_DIR.\n";
 
-// What the option means to the verb, which may be a null pointer.
-static const char *meaning(const struct cli_verb *verb, const struct option_text *option)
+const char *option_meaning(const struct cli_verb *verb, const struct option_text *option)
 {
     for (size_t i = 0; verb != NULL && i < CLI_MEANINGS_MAX; i++) {
         if (verb->meanings[i].option == option->option)
@@ -113,12 +114,12 @@ static void print_options(const struct cli_verb *verb, FILE *file)
     fprintf(file, "\nOptions:\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char left[32];
-        if ((allowed & options[i].option) == 0)
+        if ((allowed & cli_options[i].option) == 0)
             continue;
-        snprintf(left, sizeof left, "--%s%s%s", options[i].name,
-                 options[i].value != NULL ? " " : "",
-                 options[i].value != NULL ? options[i].value : "");
-        fprintf(file, "  %-18s %s\n", left, meaning(verb, &options[i]));
+        snprintf(left, sizeof left, "--%s%s%s", cli_options[i].name,
+                 cli_options[i].value != NULL ? " " : "",
+                 cli_options[i].value != NULL ? cli_options[i].value : "");
+        fprintf(file, "  %-18s %s\n", left, option_meaning(verb, &cli_options[i]));
     }
 }
 
@@ -137,7 +138,7 @@ void cli_print_help(const struct cli_verb *verb, FILE *file)
         print_options(verb, file);
         return;
     }
-    fprintf(file, "usage: quadlane VERB [arguments] [options]\n\n%s\nVerbs:\n", general_help);
+    fprintf(file, "usage: quadlane VERB [arguments] [options]\n\n%s\nVerbs:\n", cli_general_help);
     for (size_t i = 0; cli_verbs[i] != NULL; i++) {
         char left[48];
         snprintf(left, sizeof left, "%s %s", cli_verbs[i]->name, cli_verbs[i]->arguments);
@@ -148,11 +149,20 @@ void cli_print_help(const struct cli_verb *verb, FILE *file)
     print_codes(file);
 }
 
-static const struct cli_verb *find_verb(const char *name)
+const struct cli_verb *cli_find_verb(const char *name)
 {
     for (size_t i = 0; cli_verbs[i] != NULL; i++) {
         if (strcmp(cli_verbs[i]->name, name) == 0)
             return cli_verbs[i];
+    }
+    return NULL;
+}
+
+const struct option_text *option_find(const char *name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (strcmp(cli_options[i].name, name) == 0)
+            return &cli_options[i];
     }
     return NULL;
 }
@@ -218,6 +228,19 @@ static int parse_wait(struct cli *cli, const char *text)
     return 0;
 }
 
+static int parse_color(struct cli *cli, const char *text)
+{
+    static const char *const modes[] = {
+        [COLORS_AUTO] = "auto", [COLORS_ALWAYS] = "always", [COLORS_NEVER] = "never"};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(text, modes[i]) == 0) {
+            terminal_set_colors((enum color_mode)i);
+            return 0;
+        }
+    }
+    return ql_fail(&cli->failure, QL_USAGE, "--color %s: it is auto, always or never", text);
+}
+
 static int fail_usage(struct cli *cli)
 {
     ql_hint(&cli->failure, "`quadlane %s%s--help` shows what it takes",
@@ -248,7 +271,7 @@ static int take_boards(struct cli *cli, uint64_t option, const char *value)
     return 0;
 }
 
-static int take_option(struct cli *cli, const struct option_text *option, const char *value)
+int option_take(struct cli *cli, const struct option_text *option, const char *value)
 {
     if (cli->verb != NULL && (cli->verb->options & option->option) == 0) {
         ql_fail(&cli->failure, QL_USAGE, "%s does not take --%s", cli->verb->name, option->name);
@@ -262,28 +285,39 @@ static int take_option(struct cli *cli, const struct option_text *option, const 
         *(bool *)place = true;
     if (cli->verb != NULL && cli->verb->several && (option->option & (CLI_PORT | CLI_SERIAL)) != 0)
         return take_boards(cli, option->option, value);
+    if (option->option == CLI_COLOR)
+        return parse_color(cli, value);
     return option->option == CLI_WAIT ? parse_wait(cli, value) : 0;
+}
+
+static int take_given(struct cli *cli, const struct option_text *option, const char *value)
+{
+    cli->given_options[option - cli_options] = true;
+    return option_take(cli, option, value);
 }
 
 static int parse_options(struct cli *cli, int count, char **words)
 {
     struct option table[OPTION_COUNT + 1] = {0};
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        table[i] = (struct option){options[i].name, options[i].value != NULL, NULL, (int)(256 + i)};
+        table[i] = (struct option){cli_options[i].name, cli_options[i].value != NULL, NULL,
+                                   (int)(256 + i)};
     opterr = 0;
     for (;;) {
-        const int found = getopt_long(count, words, ":hqV", table, NULL);
+        const int found = getopt_long(count, words, ":hqvV", table, NULL);
         int result = 0;
         if (found == -1)
             return 0;
         if (found >= 256)
-            result = take_option(cli, &options[found - 256], optarg);
+            result = take_given(cli, &cli_options[found - 256], optarg);
         else if (found == 'h')
-            cli->options |= CLI_HELP;
+            result = take_given(cli, option_find("help"), NULL);
         else if (found == 'q')
-            cli->options |= CLI_QUIET;
+            result = take_given(cli, option_find("quiet"), NULL);
+        else if (found == 'v')
+            result = take_given(cli, option_find("verbose"), NULL);
         else if (found == 'V')
-            cli->options |= CLI_VERSION;
+            result = take_given(cli, option_find("version"), NULL);
         else {
             ql_fail(&cli->failure, QL_USAGE,
                     found == ':' ? "%s needs a value" : "the option %s is not known or not unique",
@@ -326,12 +360,20 @@ static int fail_without_verb(struct cli *cli)
     return fail_usage(cli);
 }
 
+static int take_config(struct cli *cli)
+{
+    static struct config config; // large, and its values are pointed to
+    cli->config = &config;
+    const int result = config_load(&config, cli, &cli->failure);
+    return result != 0 ? result : config_apply(&config, cli);
+}
+
 int cli_parse(struct cli *cli, int count, char **words)
 {
     cli->wait_ns = WAIT_DEFAULT_NS;
     // The verb decides which options there are, so it is looked for first.
     if (count > 1 && words[1][0] != '-') {
-        cli->verb = find_verb(words[1]);
+        cli->verb = cli_find_verb(words[1]);
         if (cli->verb == NULL) {
             const bool json = strcmp(words[count - 1], "--json") == 0;
             cli->options |= json ? CLI_JSON : 0;
@@ -346,10 +388,13 @@ int cli_parse(struct cli *cli, int count, char **words)
         if (strcmp(words[i], "--json") == 0)
             cli->options |= CLI_JSON;
     }
-    const int result = parse_options(cli, count, words);
+    int result = parse_options(cli, count, words);
     if (result != 0 || cli_has(cli, CLI_HELP) || cli_has(cli, CLI_VERSION))
         return result;
     if (cli->verb == NULL)
         return fail_without_verb(cli);
-    return take_arguments(cli, count - optind, words + optind);
+    if (cli_has(cli, CLI_QUIET) && cli_has(cli, CLI_VERBOSE))
+        return ql_fail(&cli->failure, QL_USAGE, "--quiet and --verbose do not go together");
+    result = take_arguments(cli, count - optind, words + optind);
+    return result != 0 || cli->verb == &cli_config ? result : take_config(cli);
 }

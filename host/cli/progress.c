@@ -11,12 +11,12 @@
 #define DRAW_NS       (80 * QL_NS_PER_MS)
 #define SHORT_WAIT_MS 1500
 
-void progress_init(struct progress *progress, bool quiet)
+void progress_init(struct progress *progress, bool quiet, bool verbose)
 {
     *progress = (struct progress){.mode = PROGRESS_LINES};
     if (quiet)
         progress->mode = PROGRESS_NONE;
-    else if (terminal_can_redraw(stderr))
+    else if (!verbose && terminal_can_redraw(stderr))
         progress->mode = PROGRESS_BAR;
 }
 

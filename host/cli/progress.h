@@ -36,8 +36,9 @@ struct progress {
     uint64_t drawn_ns; // wall clock
 };
 
-// quiet: nothing at all. Else a bar if stderr is a terminal that can show one.
-void progress_init(struct progress *progress, bool quiet);
+// Nothing at all if quiet. Else a bar if stderr is a terminal that can show one, and nothing else
+// is printed between.
+void progress_init(struct progress *progress, bool quiet, bool verbose);
 void progress_show(struct progress *progress, const struct ql_progress *now);
 // Ends the line of a bar, so that other text can follow.
 void progress_finish(struct progress *progress);

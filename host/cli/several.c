@@ -119,7 +119,7 @@ static int look(struct several *several)
 static bool is_incomplete(const struct several *several)
 {
     if (cli_has(several->cli, CLI_ALL))
-        return several->count == 0 || cli_has(several->cli, CLI_WAIT);
+        return several->count == 0 || cli_was_given(several->cli, CLI_WAIT);
     for (size_t i = 0; i < several->count; i++) {
         if (several->boards[i].port[0] == '\0' && several->boards[i].outcome == NULL)
             return true;
@@ -239,7 +239,7 @@ static int check_options(struct cli *cli)
     if (cli_has(cli, CLI_ALL) ? ports || serials : ports && serials)
         return ql_fail(&cli->failure, QL_USAGE,
                        "several boards are --all, or serial numbers, or ports; not two of these");
-    if (cli_has(cli, CLI_TOUCH))
+    if (cli_was_given(cli, CLI_TOUCH))
         return ql_fail(&cli->failure, QL_USAGE, "--touch works with one board at a time");
     return 0;
 }

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int pipe_to_parent; // of a board's process
+
 static bool put(int pipe, const void *data, size_t size)
 {
     const char *at = data;
@@ -47,13 +49,8 @@ static bool get(int pipe, void *data, size_t size)
 static void send_progress(void *context, const struct ql_progress *progress)
 {
     const struct several_message message = {.progress = *progress};
-    put(*(const int *)context, &message, sizeof message);
-}
-
-static bool is_cancelled(void *context)
-{
     (void)context;
-    return cli_was_interrupted();
+    put(pipe_to_parent, &message, sizeof message);
 }
 
 // The life of a board's process. It belongs to no terminal's group: Ctrl-C is passed on by the
@@ -61,6 +58,7 @@ static bool is_cancelled(void *context)
 static void serve(const struct several *several, const struct several_board *board, int pipe)
 {
     struct cli *cli = several->cli;
+    pipe_to_parent = pipe;
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGPIPE, SIG_IGN);
@@ -68,8 +66,11 @@ static void serve(const struct several *several, const struct several_board *boa
     cli->options |= CLI_JSON; // nothing on stdout
     cli->port = board->port;
     cli->serial = NULL;
+    cli->touch = NULL;
     cli->progress.mode = PROGRESS_NONE;
-    cli->observer = (struct ql_observer){&pipe, send_progress, is_cancelled};
+    cli->note_label = board->serial[0] != '\0' ? board->serial : board->port;
+    cli->observer = cli_observer(cli);
+    cli->observer.progress = send_progress;
     const int result = several->work(cli, several->context);
     if (cli->connected)
         ql_disconnect(&cli->connection);

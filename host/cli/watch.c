@@ -268,7 +268,7 @@ static int run(struct watch *watch)
 
 static int check_options(struct cli *cli)
 {
-    if (cli_has(cli, CLI_WAIT))
+    if (cli_was_given(cli, CLI_WAIT))
         return ql_fail(&cli->failure, QL_USAGE, "--watch waits without end; leave out --wait");
     if (cli_wants_several(cli))
         return ql_fail(&cli->failure, QL_USAGE, "--watch watches one board");

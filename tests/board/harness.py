@@ -31,6 +31,7 @@ CONSOLE = ROOT / "build/sdk/console/console.elf"
 GUESTS = ROOT / "build/arm/tests/board/guests"
 BASE, PROGRAM_ADDRESS = 0x90000000, 0x90100000
 PROGRAMS_SIZE = 15 << 20
+os.environ["XDG_CONFIG_HOME"] = "/nonexistent"  # a developer's own configuration is none of the tests' business
 START_LIMIT_NS = 20_000_000  # from power-on to a program's first instruction, without a cable
 
 

@@ -12,7 +12,7 @@ import pathlib
 from harness import GUESTS, ROOT, Board, check, check_tool, json_of, run_tests
 
 NEW, MODEL = "my_board", "weact_ministm32h750"
-PARTS = ["Makefile", "abi", "core", "firmware", "sim", "host", "sdk", "tests", "tools", "debug"]
+PARTS = ["Makefile", "abi", "core", "firmware", "sim", "host", "sdk", "tests", "tools", "debug", "docs"]
 BUILT = ["host/sim", "firmware"]  # so that only what is new gets built
 
 
@@ -38,7 +38,8 @@ def replace(path, *pairs):
 def add_the_board(folder):
     """What the page says; nothing but new files."""
     name = (MODEL, NEW)
-    for part, *changes in [("firmware/boards", (r"\.hz = 25000000", ".hz = 12000000")),
+    for part, *changes in [("firmware/boards", (r"\.hz = 25000000", ".hz = 12000000"),
+                            (r"CHIP_SIZE = 8 << 20", "CHIP_SIZE = 16 << 20")),
                            ("sim/boards", (r"\.hse_hz = 25000000", ".hse_hz = 12000000"),
                             (r"W25Q64JV-IQ", "W25Q128JV-IQ"), (r" *\.lse_hz = 32768,\n", ""))]:
         text = replace(folder / part / f"{MODEL}.c", name, *changes)

@@ -650,7 +650,7 @@ struct fake_board *fake_create(void)
     board->uid[1] = 0x31385106;
     board->uid[2] = 0x36343739;
     board->now_ns = 1000 * MS;
-    board->observer = (struct ql_observer){board, NULL, fake_cancelled};
+    board->observer = (struct ql_observer){board, NULL, fake_cancelled, NULL};
     return board;
 }
 
