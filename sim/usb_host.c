@@ -54,6 +54,7 @@ static void disconnect(struct usb_host *host)
     host->identified = false;
     host->suspended = false;
     host->asleep = false;
+    host->enumerated = false;
     acm_gone(host);
     program_gone(host);
     remote_gone(host);

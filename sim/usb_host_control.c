@@ -36,7 +36,7 @@ bool usb_host_control(struct usb_host *host, const uint8_t setup[8], const uint8
     struct program_transfer *transfer = &host->program;
     struct usb_request request = {.long_data = transfer->data, .done = transfer_done};
 
-    if (transfer->under_way || !host->configured || length > sizeof(transfer->data)) {
+    if (transfer->under_way || !host->enumerated || length > sizeof(transfer->data)) {
         return false;
     }
     transfer->under_way = true;

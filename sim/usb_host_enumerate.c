@@ -182,6 +182,7 @@ static void step_ask(struct usb_host *host)
         break;
     case STEP_END:
         host->enumerations++;
+        host->enumerated = true;
         if (host->remote.used) {
             remote_probe(host);
         } else {

@@ -197,6 +197,7 @@ struct usb_host {
     struct program_transfer program;
     struct remote remote;
 
+    bool enumerated; // a program's transfers may come, whatever drivers make of the device
     uint64_t frames, out_bytes, in_bytes, naks, errors, enumerations;
 };
 

@@ -79,8 +79,6 @@ static int load_image(struct install *install)
 {
     struct cli *cli = install->cli;
     find_image(install);
-    free(install->image);
-    install->image = NULL;
     const int result = ql_install_load(install->image_path, install->board, install->place,
                                        cli_has(cli, CLI_FORCE), &install->image,
                                        &install->image_size, &cli->failure);
@@ -109,11 +107,8 @@ static int find_way(struct install *install, enum ql_via via)
     cli_set(cli, "way", json_string(ql_via_name(install->way.via)));
     cli_say(cli, "through %s, by %s\n", install->way.device,
             install->way.via == QL_VIA_OPENOCD ? "OpenOCD" : "dfu-util");
-    const struct ql_place *place = ql_place_of(install->way.via);
-    if (place->address == install->place->address)
-        return 0;
-    install->place = place;
-    return load_image(install);
+    install->place = ql_place_of(install->way.via);
+    return 0;
 }
 
 static int prepare(struct install *install)
@@ -128,10 +123,9 @@ static int prepare(struct install *install)
         result = parse_via(install, &via);
     if (result == 0)
         result = cli_check_adapter(install->support, cli->adapter, &cli->failure);
-    install->place = ql_place_of(via);
     if (result == 0)
-        result = load_image(install);
-    return result == 0 ? find_way(install, via) : result;
+        result = find_way(install, via);
+    return result == 0 ? load_image(install) : result; // which one, the way decides
 }
 
 // --- What is there, and keeping it --------------------------------------------------------------

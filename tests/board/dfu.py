@@ -11,8 +11,6 @@ import sys
 
 DETACH, DNLOAD, UPLOAD, GETSTATUS, CLRSTATUS, GETSTATE, ABORT = range(7)
 IDLE, SYNC, BUSY, DNLOAD_IDLE, MANIFEST_SYNC, MANIFEST, WAIT_RESET, UPLOAD_IDLE, ERROR = range(2, 11)
-INTERFACE = 2
-TRANSFER_SIZE = 4096
 ANSWER_LIMIT_MS = 20
 
 
@@ -29,7 +27,7 @@ def layout_pages(text):
     match = re.fullmatch(r"@([^/]*)/0x([0-9A-Fa-f]+)/(.*)", text)
     address, pages = int(match.group(2), 16), []
     for segment in match.group(3).split(","):
-        count, size, unit, kind = re.fullmatch(r"(\d\d)\*(\d\d\d)([ BKM])([a-g])", segment).groups()
+        count, size, unit, kind = re.fullmatch(r"(\d+)\*(\d+)([ BKM])([a-g])", segment).groups()
         size = int(size) * {" ": 1, "B": 1, "K": 1024, "M": 1 << 20}[unit]
         if kind != "g":
             raise ValueError(f"{segment}: not readable, erasable and writable")
@@ -40,14 +38,15 @@ def layout_pages(text):
 
 
 class Dfu:
-    def __init__(self, transfer, sleep, now_ms=None):
+    def __init__(self, transfer, sleep, now_ms=None, interface=2, transfer_size=4096):
         self.transfer, self.sleep, self.now_ms = transfer, sleep, now_ms
+        self.interface, self.transfer_size = interface, transfer_size
         self.slowest_ms = 0  # of all answers
         self.polls = []      # the poll times told
 
     def request(self, kind, request, value=0, data=b"", length=0):
         before = self.now_ms() if self.now_ms else 0
-        result, answer = self.transfer(kind, request, value, INTERFACE, data, length)
+        result, answer = self.transfer(kind, request, value, self.interface, data, length)
         if self.now_ms:
             self.slowest_ms = max(self.slowest_ms, self.now_ms() - before)
         if result != "ok":
@@ -129,9 +128,9 @@ class Dfu:
                 self.erase(first)
 
     def write(self, address, data):
-        for at in range(0, len(data), TRANSFER_SIZE):
+        for at in range(0, len(data), self.transfer_size):
             self.set_address(address + at)
-            self.block(data[at:at + TRANSFER_SIZE])
+            self.block(data[at:at + self.transfer_size])
 
     def download(self, address, data, pages, leave=True):
         """As `dfu-util -s ADDRESS:leave -D FILE`."""
@@ -152,16 +151,16 @@ class Dfu:
         self.abort()
         data, number = b"", 2
         while len(data) < length:
-            part = self.request(0xA1, UPLOAD, number, length=min(TRANSFER_SIZE, length - len(data)))
+            part = self.request(0xA1, UPLOAD, number, length=min(self.transfer_size, length - len(data)))
             data, number = data + part, number + 1
-            if len(part) < TRANSFER_SIZE:
+            if len(part) < self.transfer_size:
                 break
         self.abort()
         return data
 
 
-def on_line(line):
-    """A Dfu over a lockstep Line (client.py)."""
+def on_line(line, **device):
+    """A Dfu over a lockstep Line (client.py); `device`: interface and transfer_size, if they are not the bootloader's."""
     def sleep(milliseconds):
         end_ns = line.now_ns + milliseconds * 1_000_000
         while line.now_ns < end_ns:
@@ -169,7 +168,18 @@ def on_line(line):
 
     def transfer(kind, request, value, index, data, length):
         return line.control(kind, request, value, index, data, length)
-    return Dfu(transfer, sleep, lambda: line.now_ns / 1e6)
+    return Dfu(transfer, sleep, lambda: line.now_ns / 1e6, **device)
+
+
+def wait_loader(line, transfer_size, limit_ms=3000):
+    """A Dfu over a lockstep Line once there is a device without a serial port, whose one interface is for DFU."""
+    dfu = on_line(line, interface=0, transfer_size=transfer_size)
+    end_ns = line.now_ns + limit_ms * 1_000_000
+    while line.now_ns < end_ns:
+        line.run(10_000_000)
+        if not line.link and dfu.transfer(0x80, 8, 0, 0, b"", 1) == ("ok", b"\1"):
+            return dfu
+    raise AssertionError(f"no loader came within {limit_ms} ms of virtual time")
 
 
 def main():

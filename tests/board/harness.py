@@ -53,7 +53,8 @@ class Board:
         command = [BOARD]
         if bootloader:
             command += ["--load", f"{bootloader}@0x08000000"]
-        command += ["--nor", nor or self.folder / "nor.bin"]
+        self.nor = nor or self.folder / "nor.bin"
+        command += ["--nor", self.nor]
         cable = {True: "unix", "lockstep": "lockstep"}.get(usb)
         command += ["--usb", f"{cable}:{self.usb_path}" if cable else "none"]
         command += ["--uart", f"USART1=file:{self.uart_path}"]
@@ -112,9 +113,9 @@ class Board:
                  f"{text!r} on the UART")
         check(text in self.uart(), f"{text!r} on the UART, which says {self.uart()[-300:]!r}")
 
-    def chip_bytes(self, address=PROGRAM_ADDRESS, size=PROGRAMS_SIZE, file="nor.bin"):
-        """What the chip's file holds; it is the board's memory itself."""
-        with open(self.folder / file, "rb") as chip:
+    def chip_bytes(self, address=PROGRAM_ADDRESS, size=PROGRAMS_SIZE, file=None):
+        """What the chip's file holds; it is the board's memory itself. `file`: another one in the board's folder."""
+        with open(self.folder / file if file else self.nor, "rb") as chip:
             chip.seek(address - BASE)
             return chip.read(size)
 

@@ -11,8 +11,9 @@ import re
 import subprocess
 
 import harness
-import test_keys
+import locked
 from harness import BASE, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests
+from seal import elf_in_chip
 
 ASLEEP = GUESTS / "asleep.elf"
 SAID = "good night"
@@ -78,16 +79,9 @@ def button(name):
         check_equal(json_of(board.tool("info", "--json"))["stay_reason"], 3, "stay reason")
 
 
-def locked(name):
-    """The locked image asks for a key, and obeys the right one."""
-    with Board("--board", name, bootloader=test_keys.image("vendor", board=name)) as board:
-        keys = board.folder / "keys.json"
-        keys.write_text("{}")
-        check_tool(board.tool("flash", ASLEEP, "--keys", keys), 60)
-        board_id = json_of(board.tool("id", "--json"))["board_id"]
-        test_keys.grant(keys, board_id)
-        check_tool(board.tool("flash", ASLEEP, "--keys", keys))
-        board.wait_uart(SAID, 20)
+def lock(name):
+    locked.check_life("--board", name, bootloader=locked.image("vendor", board=name),
+                      program=elf_in_chip(ASLEEP.read_bytes())[1], said=SAID)
 
 
 def reserved_end(name):
@@ -162,7 +156,7 @@ def of_each_board():
     tests = {}
     for subject, text in ((flash_and_restart, "flashes, compares, starts by itself after power-on"),
                           (button, "stays for its button"),
-                          (locked, "locked: asks for a key, obeys the right one"),
+                          (lock, "locked: nothing without a key by any interface, everything with it until a reset"),
                           (reserved_end, "keeps what it reserves")):
         for name in BOARDS:
             def test(subject=subject, name=name):

@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
-"""The same firmware bytes with each flash chip: flash, delta, power cuts, protection, wear, strange modes. Prints TAP.
+"""The same firmware bytes with each flash chip: flash, delta, power cuts, protection, wear, strange modes, lock. Prints TAP.
 
 Facts of the chips are those of their data sheets (named in sim/nor_*.c), not of the driver.
 
 SPDX-License-Identifier: MIT
 """
 import random
+import subprocess
 
+import harness
+import locked
 from harness import (BASE, BLINK, BOOTLOADER, GUESTS, PROGRAM_ADDRESS, START_LIMIT_NS, Board, blink_with_data, check,
                      check_equal, check_tool, json_of, modes_of_chip, run_tests, wait_for)
+from seal import elf_in_chip
 
 DUAL = "stm32h750b_dk"  # has two chips
-ASLEEP = GUESTS / "asleep.elf"
+ASLEEP, ASLEEP_SAID = GUESTS / "asleep.elf", "good night"
 SAID = "blink: running"
 WORN = PROGRAM_ADDRESS + 0x8678
 CONTENT = blink_with_data(100_000, 4, WORN - PROGRAM_ADDRESS)
@@ -29,6 +33,7 @@ class Chip:
 
 CHIPS = [
     Chip("W25Q64JV-IQ", "W25Q64JV", "EF 40 17", 8, "1C 02 60", (0x75, 0, 0, 0xEB, 3, 0xA0, 6)),
+    Chip("W25Q128JV-IQ", "W25Q128JV", "EF 40 18", 16, "1C 02 60", (0x75, 0, 0, 0xEB, 3, 0xA0, 6)),
     Chip("W25Q128JV-IM", "W25Q128JV-M", "EF 70 18", 16, "1C 02 60", (0x75, 0x38, 0, 0xEB, 3, 0x20, 6)),
     Chip("W25Q256JV-IQ", "W25Q256JV", "EF 40 19", 32, "3C 02 60", (0x75, 0, 0xB7, 0xEC, 4, 0xA0, 6)),
     Chip("IS25LP064A", "IS25LP064A", "9D 60 17", 8, "7C 00 E0", (0xB0, 0x35, 0, 0xEB, 3, 0xA0, 6)),
@@ -136,7 +141,7 @@ def without_cable(board):
     before_ns = board.statistics()["program_started_ns"]
     board.control("power-cycle")
     if board.count == 2:  # this board does not see its cable, and waits for it
-        board.wait_uart("good night")
+        board.wait_uart(ASLEEP_SAID)
         return
     wait_for(lambda: board.statistics()["program_started_ns"] > before_ns, 10, "the start")
     check(board.start_ns() <= START_LIMIT_NS, f"{board.start_ns() / 1e6} ms from power-on")
@@ -174,6 +179,11 @@ def strange_modes(chip, count=1):
         check_equal(board.uart(), "".join(f"{step}\n" for step in chip.steps) + "end\n", "its starts")
 
 
+def lock(chip):
+    locked.check_life("--chip", chip.name, bootloader=locked.image("vendor"), program=elf_in_chip(ASLEEP.read_bytes())[1],
+                      said=ASLEEP_SAID)
+
+
 def add(chip, function, title):
     def test():
         function(chip)
@@ -185,6 +195,13 @@ for one in CHIPS:
     add(one, life, "flash, delta with the maximum times, far end, protected, power cuts, start without cable")
     add(one, worn, "a worn byte is told; the rest of the chip works")
     add(one, strange_modes, "left in each state that a reset does not end")
+    add(one, lock, "locked: nothing without a key by any interface, everything with it until a reset")
+
+
+def test_all_chips():
+    """each chip that the virtual board has is tested here"""
+    said = subprocess.run([harness.BOARD, "--list-chips"], capture_output=True, text=True, check=True, timeout=10)
+    check_equal([line.split(":")[0] for line in said.stdout.splitlines()], [chip.name for chip in CHIPS], "--list-chips")
 
 
 def test_two_chips():

@@ -1,14 +1,9 @@
 #!/usr/bin/env python3
 """Locked bootloaders on the virtual board: two issuers, two boards, keys right and wrong. Prints TAP.
 
-The images are built here, in a folder of their own, with issuers made for the test.
-
 SPDX-License-Identifier: MIT
 """
-import base64
-import contextlib
 import datetime
-import functools
 import hashlib
 import json
 import os
@@ -21,77 +16,20 @@ import sys
 import tempfile
 import time
 
-import client
-import dfu
 import harness
-import lockstep
 from harness import ROOT, check, check_equal, check_tool, json_of
+from locked import BUILD, UIDS, board_id, grant, image, issuers, key_bytes, locked_board, tool
 from talk import Requests
 
 sys.path.insert(0, str(ROOT / "tests/cli"))
 from fake_board import FakeBoard  # noqa: E402
 
-BUILD = ROOT / "build/test-keys"
 LIMIT = 65536
 STACK_LIMIT = 4096
-UIDS = ["003B002644415551454E414C", "003B002644415551454E414D"]
 PROGRAM = struct.pack("<II", 0x24080000, 0x90100009) + bytes(range(256)) * 8
 LOCKED, BAD_KEY, EXPIRED, WAIT = 30, 31, 32, 33
 EXIT_LOCKED, EXIT_WRONG, EXIT_EXPIRED, EXIT_FILE, EXIT_EXISTS, EXIT_KEPT = 60, 61, 62, 64, 15, 58
 READ_16 = struct.pack("<II", 0x90100000, 16)
-
-
-def board_id(uid):
-    words = bytes.fromhex(uid)
-    return hashlib.sha256(b"quadlane board id v1\0" + words).hexdigest()
-
-
-def tool(*arguments, cwd=ROOT, environment=None, limit_s=60):
-    return subprocess.run([str(part) for part in [harness.TOOL, *arguments]], capture_output=True, text=True, cwd=cwd,
-                          timeout=limit_s, stdin=subprocess.DEVNULL,
-                          env={**os.environ, "XDG_CONFIG_HOME": "/nonexistent", **(environment or {})})
-
-
-@functools.lru_cache
-def issuers():
-    """A folder with the files of two issuers."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-issuers-"))
-    for name in ("vendor", "other"):
-        check_tool(tool("keys", "issuer", folder / name), 0)
-    return folder
-
-
-@functools.lru_cache
-def image(issuer, generation=1, board="h750_w25q128"):
-    """The locked bootloader of an issuer."""
-    name = f"{board}-flash-locked"
-    built = [BUILD / f"firmware/{name}.{suffix}" for suffix in ("elf", "bin")]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
-    result = subprocess.run(["make", "-C", ROOT, f"BUILD={BUILD.relative_to(ROOT)}", "LIBSODIUM_SRC=build/third_party/libsodium",
-                             "MBEDTLS_SRC=build/third_party/mbedtls",
-                             f"ISSUER={issuers() / issuer}.pub", f"MIN_GENERATION={generation}",
-                             *[path.relative_to(ROOT) for path in built]], env=environment,
-                            capture_output=True, text=True, timeout=300)
-    check(result.returncode == 0, f"the locked image does not build:\n{result.stderr[-2000:]}")
-    copy = issuers() / f"{board}-{issuer}-{generation}.bin"
-    shutil.copy(built[1], copy)
-    return copy
-
-
-def grant(file, board, issuer="vendor", *arguments):
-    check_tool(tool("keys", "grant", board, "--issuer", issuers() / f"{issuer}.key", "--keys", file, *arguments), 0)
-    return json.loads(pathlib.Path(file).read_text())[board]
-
-
-@contextlib.contextmanager
-def locked_board(uid=UIDS[0], issuer="vendor", generation=1, nor=None):
-    with harness.Board(bootloader=image(issuer, generation), uid=uid, timeout_s=10**7, nor=nor) as board:
-        board.keys = board.folder / "keys.json"
-        yield board
-
-
-def key_bytes(text):
-    return base64.urlsafe_b64decode(text + "=")
 
 
 def test_size_and_stack():
@@ -138,33 +76,6 @@ def test_board_id():
         info = json_of(board.tool("info", "--json"))
         check_equal((info["lock"]["state"], info["lock"]["issuer"]), ("open", None), "lock")
         check_tool(board.tool("info"), 0, [board_id(UIDS[1]), "open: it asks for no key"])
-
-
-def test_dfu():
-    """a locked board's DFU interface neither changes nor tells a byte; with a key from the serial port it does both"""
-    program = harness.BLINK.with_suffix(".bin").read_bytes()
-    with lockstep.World("--load", harness.BLINK, bootloader=image("vendor"), uid=UIDS[0], used=False) as world:
-        board, host = world.board, dfu.on_line(world.line)
-        before = (board.folder / "nor.bin").read_bytes()
-        for refused in (lambda: host.erase(0x90100000), host.mass_erase,
-                        lambda: (host.set_address(0x90100000), host.block(b"x" * 100)),
-                        lambda: host.upload(0x90100000, 64)):
-            host.begin()
-            try:
-                refused()
-            except dfu.DfuError:
-                status = host.status()
-                check_equal((status[0], status[2]), (11, dfu.ERROR), "errVENDOR")
-                check("locked" in host.string(status[3]), host.string(status[3]))
-                continue
-            raise AssertionError("it was not refused")
-        check((board.folder / "nor.bin").read_bytes() == before, "the chip has changed")
-        host.clear()
-        key = key_bytes(grant(board.folder / "keys.json", board_id(UIDS[0])))
-        check_equal(world.serial.request(client.UNLOCK, struct.pack("<I", 1) + key)[0], 0, "UNLOCK")
-        check_equal(host.upload(0x90100000, 64), program[:64], "upload with a key")
-        host.download(0x90100000, program, dfu.layout_pages(host.string(4)))
-        world.line.wait_link(False, 2000)
 
 
 def test_locked_without_a_key():
@@ -624,8 +535,4 @@ def test_several_boards():
 
 
 if __name__ == "__main__":
-    try:
-        harness.run_tests(dict(globals()))
-    finally:
-        if issuers.cache_info().currsize:
-            shutil.rmtree(issuers(), ignore_errors=True)
+    harness.run_tests(globals())

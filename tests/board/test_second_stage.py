@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The bootloader as second stage behind a stand-in for the maker's first one (SPEC.md section 21). Prints TAP.
 
-The first stage is tests/board/guests/first_stage.c. The file that it starts is checked with Python's hashlib.
+The first stage is tests/board/guests/first_stage.c. The file that it starts is checked with Python's hashlib. Its DFU mode
+is driven by a host of our own; what stock dfu-util makes of it: tests/linux/test_linux.py.
 
 SPDX-License-Identifier: MIT
 """
+import contextlib
 import hashlib
 import pathlib
 import random
@@ -12,6 +14,8 @@ import re
 import struct
 import tempfile
 
+import client
+import dfu
 import seal
 import test_handover
 from harness import BASE, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests, run_tool, wait_for
@@ -21,10 +25,12 @@ FIRST = GUESTS / "first_stage-flash.elf"
 IMAGE = ROOT / f"build/firmware/{NAME}-ram.bin"
 BLOCK = ROOT / f"build/firmware/{NAME}-ram.exst"
 ASLEEP, SAID = GUESTS / "asleep.elf", "good night"
+ASLEEP_BYTES = seal.elf_in_chip(ASLEEP.read_bytes())[1]
 FROM_RAM = ROOT / "build/sdk/from_ram/from_ram.elf"
 SIZE = 16 << 20
 EXST, EXST_SIZE = 0x90F90000, 448 << 10
 STARTS = "first stage: starts the second"
+OTHER, OTHER_SAID = GUESTS / "other_stage-exst.elf", "another second stage"
 # The maker's: layout and reserved partitions; settings.
 MAKERS = [(0x90000000, 0x90030000), (0x90F80000, 0x90F90000)]
 LEFT_ALONE = [(0x90030000, 0x900F0000)]
@@ -57,6 +63,30 @@ def board_with(block, programs=(), nor=None, **options):
     if nor is None:
         (board.folder / "nor.bin").write_bytes(chip_with(block, programs))
     return board
+
+
+@contextlib.contextmanager
+def makers_dfu(nor):
+    """The first stage's DFU mode, on a board with this chip that was switched on with its button held: the board, a host."""
+    with board_with(None, nor=nor, usb="lockstep") as board:
+        line = client.Line(board.usb_path)
+        try:
+            board.control("button down")
+            board.control("power-cycle")
+            host = dfu.wait_loader(line, 2048)
+            board.control("button up")
+            yield board, host
+        finally:
+            line.close()
+
+
+def put_by_dfu(nor, block):
+    """As dfu-util -s 0x90F90000:0x70000 -D FILE with the maker's DFU; returns what was there before."""
+    with makers_dfu(nor) as (_, host):
+        before = host.upload(EXST, EXST_SIZE)
+        host.download(EXST, block, dfu.layout_pages(host.string(4)), leave=False)
+        check(host.upload(EXST, EXST_SIZE) == block, "what is read back")
+    return before
 
 
 def chip_of(board):
@@ -169,6 +199,61 @@ def test_button():
         board.wait_device()
 
 
+def test_makers_dfu():
+    """the first stage's DFU mode: its descriptors, the whole chip readable, pages erased and written, nothing outside"""
+    with tempfile.TemporaryDirectory(prefix="quadlane-test-") as folder:
+        nor = pathlib.Path(folder) / "nor.bin"
+        nor.write_bytes(chip_with(BLOCK.read_bytes()))
+        with makers_dfu(nor) as (board, host):
+            check_equal(host.descriptor(1, 0)[8:12].hex(), "830411df", "vendor and product")
+            # One alternate setting of DFU mode, and its functional descriptor (DFU 1.1, 4.2.3 and 4.2.4).
+            check_equal(host.descriptor(2, 0)[9:].hex(" "), "09 04 00 00 00 fe 01 02 04 09 21 0b ff 00 00 08 1a 01", "interface")
+            pages = dfu.layout_pages(host.string(4))
+            check_equal((pages[0][0], sum(size for _, size in pages)), (BASE, SIZE), "the memory of the layout")
+            check(EXST in [address for address, _ in pages], "no page begins with the second stage")
+            before = board.chip_bytes(BASE, SIZE)
+            check(host.upload(0x90F80000, 0x80000) == before[0xF80000:], "upload")
+            host.download(0x90300001, b"quadlane" * 1000, pages, leave=False)
+            expected = bytearray(before)
+            expected[0x300000:0x310000] = b"\xff" * 0x10000
+            expected[0x300001:0x300001 + 8000] = b"quadlane" * 1000
+            check(board.chip_bytes(BASE, SIZE) == expected, "download")
+            for address in (0x8FFFFFFF, BASE + SIZE, 0x08000000):
+                try:
+                    host.erase(address)
+                except dfu.DfuError as error:
+                    check_equal((error.status, error.state), (8, dfu.ERROR), f"{address:#x}")
+                    host.clear()
+                    continue
+                raise AssertionError(f"{address:#x} was erased")
+
+
+def test_install_and_back():
+    """another second stage runs; the maker's DFU brings ours, which works; the copy made before brings the other one back"""
+    with tempfile.TemporaryDirectory(prefix="quadlane-test-") as folder:
+        nor, other = (pathlib.Path(folder) / name for name in ("nor.bin", "other.exst"))
+        check_tool(run_tool("pack", "--exst", OTHER, other))
+        nor.write_bytes(chip_with(other.read_bytes()))
+        with board_with(None, nor=nor) as board:
+            board.wait_uart(OTHER_SAID)
+        check(put_by_dfu(nor, BLOCK.read_bytes()) == other.read_bytes(), "the copy of what was there")
+        with board_with(None, nor=nor) as board:
+            check_equal(json_of(board.tool("info", "--json"))["board"]["name"], NAME, "the board's name")
+            check_tool(board.tool("flash", ASLEEP))
+            board.wait_uart(SAID)
+        check(put_by_dfu(nor, other.read_bytes()) == BLOCK.read_bytes(), "the copy of ours")
+        with board_with(None, nor=nor) as board:
+            board.wait_uart(OTHER_SAID)
+        check(ASLEEP_BYTES in nor.read_bytes(), "the program in the chip has gone")
+        # The other way back, without the button: ours takes any second stage.
+        put_by_dfu(nor, BLOCK.read_bytes())
+        with board_with(None, nor=nor, speed="real") as board:  # slow enough for the tool to catch its start window
+            check_tool(board.tool("reset", "--bootloader"))
+            check_tool(board.tool("flash", "--data", f"{EXST:#x}", other), 0, "verified")
+            board.control("power-cycle")
+            board.wait_uart(OTHER_SAID)
+
+
 def test_damaged_block():
     """a damaged block, one without its footer and no block at all are not started"""
     block = BLOCK.read_bytes()
@@ -233,6 +318,17 @@ def cut(block, new, operation):
         return chip_of(board)
 
 
+def check_dfu_repairs(chip, block):
+    """After whatever happened the maker's DFU brings a second stage that runs."""
+    with tempfile.TemporaryDirectory(prefix="quadlane-test-") as folder:
+        nor = pathlib.Path(folder) / "nor.bin"
+        nor.write_bytes(chip)
+        put_by_dfu(nor, block)
+        with board_with(None, nor=nor) as board:
+            check_equal(json_of(board.tool("info", "--json"))["board"]["name"], NAME, "the board's name")
+            check_left_alone(board)
+
+
 def what_starts(chip):
     """What the first stage says on a board with this chip."""
     board = board_with(b"")
@@ -258,6 +354,7 @@ def test_cut():
     """a loss of power while it replaces itself: the first stage starts the old one, or nothing; never a torn one"""
     old, new = BLOCK.read_bytes(), block_of(another_image())
     outcomes = set()
+    torn = None
     for operation in (0, 1, 3, 4, 5, 6, 8, 20, 40, 50):
         chip = cut(old, new, operation)
         block = chip[EXST - BASE:]
@@ -266,7 +363,23 @@ def test_cut():
         check((STARTS in said) == (block in (old, new)), f"operation {operation}: {said}")
         if operation in (5, 6, 8, 20, 40):  # between the first erase and the last write
             check(block[:8] == b"\xff" * 8, f"operation {operation}: a vector table was left: {block[:8].hex()}")
+            torn = chip
     check(len(outcomes) == 2, f"outcomes {outcomes}")
+    check_dfu_repairs(torn, new)
+
+
+def test_cut_in_makers_dfu():
+    """a loss of power while the maker's DFU writes: nothing starts, the button and the same command finish the work"""
+    with tempfile.TemporaryDirectory(prefix="quadlane-test-") as folder:
+        nor = pathlib.Path(folder) / "nor.bin"
+        nor.write_bytes(chip_with(BLOCK.read_bytes()))
+        with makers_dfu(nor) as (board, host), contextlib.suppress(AssertionError, OSError):  # the board goes
+            board.control("power-off-after 400 0.5")
+            host.download(EXST, block_of(another_image()), dfu.layout_pages(host.string(4)), leave=False)
+        chip = nor.read_bytes()
+        check(chip[EXST - BASE:] not in (BLOCK.read_bytes(), block_of(another_image())), "the power was not lost")
+        check(STARTS not in what_starts(chip), "a torn one was started")
+        check_dfu_repairs(chip, block_of(another_image()))
 
 
 def test_ram_programs():

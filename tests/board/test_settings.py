@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 import dfu
+import locked as keys  # issuers, locked images, granting
 import lockstep
 import seal
 from harness import (BOOTLOADER, PROGRAM_ADDRESS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests,
@@ -21,7 +22,6 @@ from harness import (BOOTLOADER, PROGRAM_ADDRESS, ROOT, Board, check, check_equa
 
 sys.path.insert(0, str(ROOT / "tests/sdk"))
 from programs import Program  # noqa: E402
-import test_keys as keys  # noqa: E402  (issuers, locked images, granting)
 
 SECOND, THIRD = 0x90300000, 0x90400000
 SOURCE = '#include <stdio.h>\n#include "quadlane/uart.h"\nint main(void)\n{\n    puts("this is %s");\n    ql_uart_flush();\n' \

@@ -248,7 +248,7 @@ def test_replugged():
 
 def test_locked():
     """A locked board: without a key `load` says so and changes nothing, with one it works; restarts need none"""
-    from test_keys import UIDS, board_id, grant, image  # builds a locked bootloader
+    from locked import UIDS, board_id, grant, image  # builds a locked bootloader
     with blank_board(bootloader=image("vendor"), uid=UIDS[0]) as board:
         with GdbServer(board, "dapdirect_swd", "--keys", "/nonexistent/keys.json") as server:
             text = server.gdb("monitor reset halt", "load", "monitor quadlane status", elf=FAST)

@@ -22,18 +22,20 @@ sys.path[:0] = [str(ROOT / "tests/linux"), str(ROOT / "tests/board")]
 
 import guest as linux  # noqa: E402
 import harness  # noqa: E402
-from harness import check, check_equal, wait_for  # noqa: E402
+import test_second_stage as second  # noqa: E402
+from harness import check, check_equal, check_tool, run_tool, wait_for  # noqa: E402
 
 PORT_LIMIT_S = 1.5   # from cable to /dev/ttyACM0
 DATA_SIZE = 1536 * 1024
+INSTALLED = {second.NAME: second.BLOCK}  # boards and what `quadlane install` finds for them
 SERIAL = "003B002644415551454E414C"  # of the default unique id, SPEC.md section 6
 
 
 class Board(harness.Board):
     """A board at real speed whose USB device is on a cable to another kernel."""
 
-    def __init__(self, cable, *arguments):
-        super().__init__(*arguments, usb=False, speed="real")
+    def __init__(self, cable, *arguments, **options):
+        super().__init__(*arguments, usb=False, speed="real", **options)
         where = self.command.index("--usb") + 1
         self.command[where] = f"usbredir:unix:{self.usb_path}" if cable == "usbredir" else "usbip:0"
 
@@ -49,6 +51,8 @@ class World:
         stack.callback(shutil.rmtree, cls.folder, True)
         cls.data = cls.folder / "data.bin"
         cls.data.write_bytes(random.Random(6).randbytes(DATA_SIZE))
+        cls.other = cls.folder / "other.exst"
+        check_tool(run_tool("pack", "--exst", second.OTHER, cls.other))
         cls.board = stack.enter_context(Board("usbredir"))
         cls.guest = stack.enter_context(linux.Guest(redir=cls.board.usb_path, files=cls.files()))
 
@@ -57,7 +61,10 @@ class World:
         return {harness.CONSOLE: "data/console.elf", harness.BLINK: "data/blink.elf",
                 harness.BLINK.with_suffix(".bin"): "data/blink.bin",
                 harness.CONSOLE.with_suffix(".bin"): "data/console.bin",
-                cls.data: "data/data.bin", ROOT / "host/70-quadlane.rules": "etc/udev/rules.d/70-quadlane.rules", ROOT / "build/tests/linux/line_manners": "usr/bin/line_manners"}
+                cls.data: "data/data.bin", cls.other: "data/other.exst",
+                **{ROOT / f"debug/openocd/{name}.cfg": f"usr/share/quadlane/debug/openocd/{name}.cfg" for name in INSTALLED},
+                **{image: f"usr/share/quadlane/firmware/{image.name}" for image in INSTALLED.values()},
+                ROOT / "host/70-quadlane.rules": "etc/udev/rules.d/70-quadlane.rules", ROOT / "build/tests/linux/line_manners": "usr/bin/line_manners"}
 
 
 def port_there(limit_s=10):
@@ -387,6 +394,66 @@ def test_sleep():
     check(kernel_says("PM: suspend exit"), "the guest did not sleep")
     port_there()
     tool("info", "--wait", "5")
+
+
+@contextlib.contextmanager
+def instead(*arguments, **options):
+    """Another board on the guest's USB in place of the one that all tests share."""
+    World.board.control("usb unplug")
+    with Board("usbredir", *arguments, sealed=False, **options) as board:
+        World.guest.monitor(f"chardev-add socket,id=instead,path={board.usb_path},reconnect=1")
+        World.guest.monitor("device_add usb-redir,id=instead,bus=xhci.0,port=3,chardev=instead")
+        try:
+            yield board
+        finally:
+            World.guest.monitor("device_del instead")  # takes its chardev away, too
+            World.board.control("usb plug")
+    port_there()
+
+
+def loader_there(limit_s=10):
+    World.guest.check(f"for i in $(seq {limit_s * 5}); do dfu-util -l 2>/dev/null | grep -q 'Found DFU: .0483:df11' && exit 0; "
+                      "sleep 0.2; done; exit 1", limit_s + 20)
+    return World.guest.check("dfu-util -l")
+
+
+def into_makers_dfu(board):
+    board.control("button down")
+    board.control("power-cycle")
+    text = loader_there()
+    board.control("button up")
+    return text
+
+
+def test_second_stage():
+    """maker's DFU: dfu-util installs the second stage and takes it back; so does quadlane install; it works in between"""
+    nor = World.folder / "nor.bin"
+    nor.write_bytes(second.chip_with(World.other.read_bytes()))
+    with instead("--board", second.NAME, "--load", second.FIRST, bootloader=None, nor=nor) as board:
+        board.wait_uart(second.OTHER_SAID)
+        check("/0x90000000/" in into_makers_dfu(board), "the layout")
+        World.guest.check("dfu-util -s 0x90F90000:0x70000 -U /tmp/before.exst && cmp /tmp/before.exst /data/other.exst", 60)
+        World.guest.check(f"dfu-util -s 0x90F90000:0x70000 -D /usr/share/quadlane/firmware/{second.BLOCK.name}", 60)
+        board.control("power-cycle")
+        port_there()
+        check_equal(tool_json("info")["board"]["name"], second.NAME, "the board")
+        tool("flash", "/data/blink.elf")
+        board.wait_uart("blink: running")
+        into_makers_dfu(board)
+        World.guest.check("dfu-util -s 0x90F90000:0x70000 -D /tmp/before.exst", 60)
+        check(board.chip_bytes(second.EXST, second.EXST_SIZE) == World.other.read_bytes(), "what was there")
+        # The same by our own tool.
+        install = f"cd /tmp; quadlane install --board {second.NAME} --yes"
+        said = World.guest.check(install, 60)
+        for words in ("the maker's DFU at USB", "0x90F90000", "written and read back", "take its power away"):
+            check(words in said, said)
+        check(board.chip_bytes(second.EXST, second.EXST_SIZE) == second.BLOCK.read_bytes(), "ours")
+        way_back = re.search(r"back to what was there: (quadlane install .*)", said).group(1)
+        World.guest.check(f"cd /tmp; {way_back} --yes", 60)
+        second.check_left_alone(board)
+        board.uart_path.write_text("")
+        board.control("power-cycle")
+        board.wait_uart(second.OTHER_SAID)
 
 
 def test_hub():

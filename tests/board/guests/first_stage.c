@@ -1,14 +1,17 @@
 // A stand-in for the closed first stage of SP Racing's boards: finds the EXST block in the chip,
 // checks its MD5, copies it into RAM and starts it, and leaves the microcontroller in a state that
-// a second stage must not count on. With the BIND button held it stays, as the maker's goes into
-// its DFU mode, which is not played here.
+// a second stage must not count on. With the BIND button held it goes into DFU mode, with the chip
+// at its mapped addresses.
 //
 // Written from what SSBL's README, Cleanflight's documents and the linker scripts of images for
 // that first stage say, and from RFC 1321, RM0433 and the W25Q128JV data sheet. What the maker's
-// checks, and what it leaves behind, is not confirmed; this one does both thoroughly.
+// checks, and what it leaves behind, is not confirmed; this one does both thoroughly. Of its DFU
+// mode is known: the ids, one alternate setting, and how the layout's string names its partitions
+// on boards with other chips. Not confirmed: this board's string, and the transfer size.
 //
 // SPDX-License-Identifier: MIT
 #include "tests/board/guests/guest.h"
+#include "tests/board/guests/loader/dfuse.h"
 
 #include <stdbool.h>
 
@@ -90,8 +93,7 @@ static uint32_t chip_status(void)
     return status;
 }
 
-// Mapped at 100 MHz: EBh, 1-4-4, mode byte FF.
-static void chip_map(void)
+static void chip_start(void)
 {
     RCC(0xE0) |= 1u << 1 | 1u << 3 | 1u << 4; // GPIOB, D, E
     RCC(0xD4) |= 1u << 14;
@@ -106,10 +108,123 @@ static void chip_map(void)
     QUADSPI(0x00) = 1u << 24 | 1u << 4 | 1u;
     while ((chip_status() & 1u) != 0) {
     }
+}
+
+// Mapped at 100 MHz: EBh, 1-4-4, mode byte FF.
+static void chip_map(void)
+{
     QUADSPI(0x1C) = 0xFF;
     QUADSPI(0x14) =
         0xEBu | 1u << 8 | 3u << 10 | 2u << 12 | 3u << 14 | 4u << 18 | 3u << 24 | 3u << 26;
 }
+
+// --- DFU mode -----------------------------------------------------------------------------------
+
+#define CHIP_IN_SPACE 0x90000000u
+
+enum { CHIP_SIZE = 16 << 20, CHIP_BLOCK = 64 * 1024, CHIP_PAGE = 256 };
+
+static void chip_command(uint32_t code)
+{
+    QUADSPI(0x14) = code | 1u << 8;
+    while ((QUADSPI(0x08) & 1u << 1) == 0) {
+    }
+    QUADSPI(0x0C) = 0x1Bu;
+}
+
+// Looks now and then, asleep in between: SysTick wakes the core although interrupts are masked.
+static void chip_wait(uint32_t period_us)
+{
+    REG(0xE000E014u) = 400u * period_us - 1;
+    REG(0xE000E018u) = 0;
+    REG(0xE000E010u) = 7u;
+    while ((chip_status() & 1u) != 0) {
+        __asm volatile("wfi" ::: "memory");
+        SCB(0x04) = 1u << 25; // PENDSTCLR
+    }
+    REG(0xE000E010u) = 0;
+    SCB(0x04) = 1u << 25;
+}
+
+static bool chip_erase(uint32_t address)
+{
+    chip_command(0x06);
+    QUADSPI(0x14) = 0xD8u | 1u << 8 | 1u << 10 | 2u << 12;
+    QUADSPI(0x18) = address - CHIP_IN_SPACE;
+    while ((QUADSPI(0x08) & 1u << 1) == 0) {
+    }
+    QUADSPI(0x0C) = 0x1Bu;
+    chip_wait(5000);
+    return true;
+}
+
+static void chip_write_page(uint32_t address, const uint8_t *bytes, uint32_t length)
+{
+    chip_command(0x06);
+    QUADSPI(0x10) = length - 1;
+    QUADSPI(0x14) = 0x02u | 1u << 8 | 1u << 10 | 2u << 12 | 1u << 24;
+    QUADSPI(0x18) = address - CHIP_IN_SPACE;
+    for (uint32_t i = 0; i < length; ++i) {
+        while ((QUADSPI(0x08) >> 8 & 63u) >= 32) {
+        }
+        *(volatile uint8_t *)0x52005020u = bytes[i];
+    }
+    while ((QUADSPI(0x08) & 1u << 1) == 0) {
+    }
+    QUADSPI(0x0C) = 0x1Bu;
+    chip_wait(50);
+}
+
+static bool chip_write(uint32_t address, const uint8_t *bytes, uint32_t length)
+{
+    for (uint32_t at = 0; at < length;) {
+        uint32_t part = CHIP_PAGE - (address + at) % CHIP_PAGE;
+        part = part < length - at ? part : length - at;
+        chip_write_page(address + at, bytes + at, part);
+        at += part;
+    }
+    return true;
+}
+
+static void chip_read(uint32_t address, uint8_t *bytes, uint32_t length)
+{
+    QUADSPI(0x10) = length - 1;
+    QUADSPI(0x14) = 0x0Bu | 1u << 8 | 1u << 10 | 2u << 12 | 8u << 18 | 1u << 24 | 1u << 26;
+    QUADSPI(0x18) = address - CHIP_IN_SPACE;
+    for (uint32_t i = 0; i < length; ++i) {
+        while ((QUADSPI(0x08) >> 8 & 63u) == 0) {
+        }
+        bytes[i] = *(volatile uint8_t *)0x52005020u;
+    }
+    while ((QUADSPI(0x08) & 1u << 5) != 0) {
+    }
+    QUADSPI(0x0C) = 0x1Bu;
+}
+
+// No way out but the power is known.
+static void chip_leave(uint32_t address)
+{
+    (void)address;
+}
+
+static const char *const chip_layout[] = {"@External Flash /0x90000000/248*64Kg,1*64Kg,7*64Kg"};
+
+static const struct dfuse_memory chip_memory = {
+    .product = "a first stage in DFU mode",
+    .layouts = chip_layout,
+    .layout_count = 1,
+    .transfer_size = 2048,
+    .first = CHIP_IN_SPACE,
+    .end = CHIP_IN_SPACE + CHIP_SIZE,
+    .page_size = CHIP_BLOCK,
+    .erase_ms = 150,
+    .erase = chip_erase,
+    .write = chip_write,
+    .read = chip_read,
+    .leave = chip_leave,
+};
+
+// --- MD5 ----------------------------------------------------------------------------------------
 
 static const uint32_t sines[64] = {
     0xD76AA478, 0xE8C7B756, 0x242070DB, 0xC1BDCEEE, 0xF57C0FAF, 0x4787C62A, 0xA8304613, 0xFD469501,
@@ -174,6 +289,8 @@ static bool digest_is_right(const volatile uint32_t *block)
     }
     return right;
 }
+
+// --- Starting the second stage ------------------------------------------------------------------
 
 static void block_copy(void)
 {
@@ -264,8 +381,10 @@ void guest_reset(void)
     clocks_start();
     caches_start();
     guest_uart_start(100000000u);
+    chip_start();
     if (button_is_held()) {
-        stay("DFU");
+        guest_print("first stage: DFU\n");
+        dfuse_run(&chip_memory);
     }
     chip_map();
     block_copy();
