@@ -2,7 +2,7 @@
 
 HOST_LIBRARY_SOURCES := $(wildcard host/*.c) abi/cobs.c abi/crc32.c abi/frame.c
 HOST_TOOL_SOURCES    := $(wildcard host/cli/*.c)
-HOST_LIBRARIES       := -lserialport -lelf -lsodium -lnettle
+HOST_LIBRARIES       := -lserialport -ldw -lelf -lsodium -lnettle
 HOST_TOOL_LIBRARIES  := $(HOST_LIBRARIES) -ljansson
 
 HOST_TOOL_OBJECTS    := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_LIBRARY_SOURCES) $(HOST_TOOL_SOURCES))
