@@ -74,7 +74,7 @@ INSTALLED_RULES    := host/70-quadlane.rules
 INSTALLED_DEBUG    := $(shell find debug -type f)
 # What a program needs to be built: sdk/app.mk finds the rest relative to itself.
 INSTALLED_SDK      := $(shell find sdk -type f ! -name sdk.mk ! -path '*/build/*' ! -path '*/__pycache__/*') \
-                      abi/handoff.h abi/program_header.h tools/fetch_sources
+                      $(shell grep -rhos 'abi/[a-z_]*\.h' sdk --include='*.[ch]' | sort -u) tools/fetch_sources
 INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst) \
                      $(FIRMWARE_LOADERS)
 
