@@ -19,6 +19,19 @@ $(BUILD)/quadlane-static: $(HOST_TOOL_OBJECTS) $(BUILD)/host/host/static/names.o
 	@mkdir -p $(@D)
 	$(HOST_CC) $(HOST_LDFLAGS) -static-pie -o $@ $^ $(HOST_TOOL_LIBRARIES) -lz
 
+# The tool prints its own manual page and completions.
+MAN_PAGES   := $(BUILD)/share/quadlane.1
+COMPLETIONS := $(BUILD)/share/completion.bash $(BUILD)/share/completion.zsh
+ALL         += $(MAN_PAGES) $(COMPLETIONS)
+
+$(BUILD)/share/quadlane.1: $(BUILD)/quadlane
+	@mkdir -p $(@D)
+	$< manual > $@
+
+$(BUILD)/share/completion.%: $(BUILD)/quadlane
+	@mkdir -p $(@D)
+	$< completion $* > $@
+
 # The library alone, with sanitizers, for unit tests and fuzz targets.
 HOST_ASAN_LIBRARY := $(patsubst %.c,$(BUILD)/asan/%.o,$(HOST_LIBRARY_SOURCES))
 HOST_UNIT_TESTS   := $(addprefix $(BUILD)/tests/unit/,test_gdb test_image test_plan test_link test_host_update test_gdb_jlink \

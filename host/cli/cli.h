@@ -68,6 +68,7 @@ struct cli_verb {
     const char *arguments; // as help shows them
     const char *summary;   // a line
     const char *text;      // paragraphs of its help page
+    const char *words;     // what the first argument may be; a null pointer: no such list
     uint64_t options;      // CLI_...
     // Of options that mean something else here than with other verbs.
     struct {
@@ -75,6 +76,7 @@ struct cli_verb {
         const char *text;
     } meanings[CLI_MEANINGS_MAX];
     int arguments_min, arguments_max;
+    bool reads_no_config;
     bool several;                // takes more than one board: --all, lists
     bool works_locked;           // a locked board need not be unlocked
     uint32_t permissions;        // without these it is of no use, enum ql_permit
@@ -142,7 +144,8 @@ struct cli {
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
     cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack,
-    cli_protect, cli_update_bootloader, cli_install_verb, cli_monitor_verb, cli_config;
+    cli_protect, cli_update_bootloader, cli_install_verb, cli_monitor_verb, cli_config,
+    cli_completion, cli_manual;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 

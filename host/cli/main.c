@@ -12,13 +12,29 @@
 #include <string.h>
 
 const struct cli_verb *const cli_verbs[] = {
-    &cli_flash,        &cli_verify,     &cli_read,
-    &cli_erase,        &cli_boot,       &cli_run,
-    &cli_monitor_verb, &cli_info,       &cli_list,
-    &cli_reset,        &cli_set_verb,   &cli_id,
-    &cli_keys,         &cli_gdb_server, &cli_ide,
-    &cli_pack,         &cli_protect,    &cli_update_bootloader,
-    &cli_install_verb, &cli_config,     NULL,
+    &cli_flash,
+    &cli_verify,
+    &cli_read,
+    &cli_erase,
+    &cli_boot,
+    &cli_run,
+    &cli_monitor_verb,
+    &cli_info,
+    &cli_list,
+    &cli_reset,
+    &cli_set_verb,
+    &cli_id,
+    &cli_keys,
+    &cli_gdb_server,
+    &cli_ide,
+    &cli_pack,
+    &cli_protect,
+    &cli_update_bootloader,
+    &cli_install_verb,
+    &cli_config,
+    &cli_completion,
+    &cli_manual,
+    NULL,
 };
 
 static volatile sig_atomic_t interrupted;

@@ -40,8 +40,8 @@ const struct option_text cli_options[] = {
      PLACE(keys)},
     {CLI_ISSUER, "issuer", "FILE", "NAME.key, which signs keys; for check NAME.pub will do",
      PLACE(issuer)},
-    {CLI_ALLOW, "allow", "LIST", "what the key permits: everything (default), or read,write,...",
-     PLACE(allow)},
+    {CLI_ALLOW, "allow", "LIST",
+     "what the key permits: everything (default), or read,write,settings,protect", PLACE(allow)},
     {CLI_GENERATION, "generation", "N", "the key's generation (default 1)", PLACE(generation)},
     {CLI_NOT_AFTER, "not-after", "DATE", "the key's last day, YYYY-MM-DD (default: no end)",
      PLACE(not_after)},
@@ -407,5 +407,5 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (cli_has(cli, CLI_QUIET) && cli_has(cli, CLI_VERBOSE))
         return ql_fail(&cli->failure, QL_USAGE, "--quiet and --verbose do not go together");
     result = take_arguments(cli, count - optind, words + optind);
-    return result != 0 || cli->verb == &cli_config ? result : take_config(cli);
+    return result != 0 || cli->verb->reads_no_config ? result : take_config(cli);
 }
