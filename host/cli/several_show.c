@@ -33,11 +33,6 @@ static const char *label_of(const struct several_board *board)
     return board->serial[0] != '\0' ? board->serial : board->port;
 }
 
-static const char *end_of(const struct several_board *board)
-{
-    return is_ok(board) ? "ok" : text_of(board->outcome, "error", "message");
-}
-
 // More lines than the screen has rows cannot be drawn over.
 static enum progress_mode mode_of(const struct several *several)
 {
@@ -51,7 +46,8 @@ void several_tell(const struct several *several, const struct several_board *boa
     if (mode_of(several) != PROGRESS_LINES)
         return;
     if (board->outcome != NULL)
-        fprintf(stderr, "%s: %s\n", label_of(board), end_of(board));
+        fprintf(stderr, "%s: %s\n", label_of(board),
+                is_ok(board) ? "ok" : text_of(board->outcome, "error", "code"));
     else if (!ql_phase_is_waiting(board->meter.phase))
         fprintf(stderr, "%s: %s\n", label_of(board), meter_phase_name(&board->meter));
 }
@@ -59,7 +55,8 @@ void several_tell(const struct several *several, const struct several_board *boa
 static void line_of(const struct several_board *board, int width, char text[METER_TEXT])
 {
     if (board->outcome != NULL)
-        snprintf(text, METER_TEXT, "%s", end_of(board));
+        snprintf(text, METER_TEXT, "%s",
+                 is_ok(board) ? "ok" : text_of(board->outcome, "error", "message"));
     else if (board->meter.active)
         meter_text(&board->meter, width, text);
     else
