@@ -116,8 +116,9 @@ enum {
 
     QL_RESET_MODE = 0,
     QL_RESET_SIZE = 4,
-    QL_RESET_PLAIN = 0,
+    // Bits of the mode.
     QL_RESET_STAY = 1,
+    QL_RESET_FORGET_DUMP = 2,
 };
 
 enum ql_info_tag {
@@ -150,6 +151,7 @@ enum ql_info_tag {
     QL_INFO_BUILD = 0x1A,
     QL_INFO_DFU = 0x1D,
     QL_INFO_PX4 = 0x1E,
+    QL_INFO_FAULT_DUMP = 0x20, // SPEC.md section 22
 };
 
 // The value of QL_INFO_PROGRAM_AREA: two words, and two more if the bootloader itself lies in the

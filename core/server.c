@@ -258,7 +258,7 @@ static struct outcome job_check(struct server *server, const struct server_reque
                    ? bootloader_begin(&server->bootloader, request->kind, request->payload)
                    : outcome_ok; // which then is BUSY
     default:
-        if (first > QL_RESET_STAY)
+        if (first > (QL_RESET_STAY | QL_RESET_FORGET_DUMP))
             return (struct outcome){QL_STATUS_BAD_REQUEST, QL_RESET_MODE};
         return outcome_ok;
     }
@@ -527,8 +527,10 @@ static void ram_run(struct server *server)
 
 static void reset_run(struct server *server, uint32_t mode)
 {
-    enum server_action_kind kind = mode == QL_RESET_STAY ? SERVER_ACT_RESET_STAY : SERVER_ACT_RESET;
-    server->action = (struct server_action){.kind = kind};
+    server->action = (struct server_action){
+        .kind = mode & QL_RESET_STAY ? SERVER_ACT_RESET_STAY : SERVER_ACT_RESET,
+        .forget_dump = mode & QL_RESET_FORGET_DUMP,
+    };
     job_end(server, outcome_ok, 0);
 }
 

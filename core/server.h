@@ -52,6 +52,7 @@ struct server_facts {
     // of 4096; size 0: not in the chip.
     uint32_t image_area, image_area_size;
     uint32_t px4_board_id, px4_board_revision; // SPEC.md section 20
+    const uint32_t *fault_dump;                // as words of abi/fault_dump.h, null: there is none
 };
 
 struct server_config {
@@ -81,6 +82,7 @@ struct server_action {
     enum server_action_kind kind;
     uint32_t address;
     uint32_t length;
+    bool forget_dump; // before a reset: the fault dump (SPEC.md section 22)
 };
 
 enum {

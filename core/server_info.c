@@ -9,6 +9,7 @@
 #include "core/server_entry.h"
 
 #include "abi/bytes.h"
+#include "abi/fault_dump.h"
 
 enum {
     ITEM_MAX = 255,
@@ -192,6 +193,15 @@ static void last_update_add(struct items *items, const struct records *records)
     ql_store_u32(value + QL_LAST_ID, records->last.id);
 }
 
+static void dump_add(struct items *items, const uint32_t *dump)
+{
+    if (!dump)
+        return;
+    uint8_t *value = item_add(items, QL_INFO_FAULT_DUMP, QL_DUMP_ITEM_SIZE);
+    for (unsigned i = 0; i < QL_DUMP_ITEM_SIZE / 4; i++)
+        ql_store_u32(value + 4 * i, dump[QL_DUMP_KIND + i]);
+}
+
 static void build_add(struct items *items, const struct server_facts *facts)
 {
     if (facts->build_size == 0)
@@ -253,5 +263,6 @@ uint16_t server_info_store(struct server *server, uint8_t *content)
     if (facts->px4_board_id != 0)
         words_add(&items, QL_INFO_PX4, facts->px4_board_id, facts->px4_board_revision);
     build_add(&items, facts);
+    dump_add(&items, facts->fault_dump);
     return (uint16_t)(items.next - content);
 }

@@ -145,6 +145,7 @@ static void server_start(const struct power_on_image *image, const struct reset_
         .image_area_size = image->area_size,
         .px4_board_id = board.px4_id,
         .px4_board_revision = board.px4_revision,
+        .fault_dump = words->has_dump ? words->dump : NULL,
     };
     uid_read(facts.uid);
     const struct server_config config = {
@@ -348,6 +349,9 @@ static void act(const struct server_action *action)
         interrupt_wait(interrupt_notes());
     }
     usb_stop();
+    if (action->forget_dump) {
+        reset_dump_forget();
+    }
     switch (action->kind) {
     case SERVER_ACT_BOOT:
         program_start(action->address, START_BY_HOST);

@@ -114,6 +114,7 @@ static const uint8_t smallest_sizes[] = {
     [QL_INFO_DFU] = QL_DFU_FAILURE_SIZE,
     [QL_INFO_PX4] = 8,
     [QL_INFO_ATTEMPTS] = QL_ATTEMPTS_SIZE,
+    [QL_INFO_FAULT_DUMP] = QL_DUMP_ITEM_SIZE,
 };
 
 static void take_run(struct ql_board *board, const uint8_t *value)
@@ -187,6 +188,19 @@ static void take_own_flash(struct ql_board *board, const uint8_t *value)
     board->write_protected = (value[QL_OWN_FLASH_WRITE] & 1) != 0;
 }
 
+static void take_last_update(struct ql_board *board, const uint8_t *value)
+{
+    board->last_kind = value[QL_LAST_KIND];
+    board->last_address = ql_load_u32(value + QL_LAST_ADDRESS);
+    board->last_length = ql_load_u32(value + QL_LAST_LENGTH);
+}
+
+static void take_dump(struct ql_board *board, const uint8_t *value)
+{
+    for (size_t i = 0; i < QL_DUMP_ITEM_SIZE / 4; i++)
+        board->fault_dump[QL_DUMP_KIND + i] = ql_load_u32(value + 4 * i);
+}
+
 static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *value, size_t size)
 {
     switch (tag) {
@@ -237,9 +251,7 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
         take_lock(board, value, size);
         break;
     case QL_INFO_LAST_UPDATE:
-        board->last_kind = value[QL_LAST_KIND];
-        board->last_address = ql_load_u32(value + QL_LAST_ADDRESS);
-        board->last_length = ql_load_u32(value + QL_LAST_LENGTH);
+        take_last_update(board, value);
         break;
     case QL_INFO_DFU:
         board->dfu_status = ql_load_u16(value + QL_DFU_FAILURE_STATUS);
@@ -252,6 +264,9 @@ static void take_board_item(struct ql_board *board, uint8_t tag, const uint8_t *
     case QL_INFO_BUILD:
         board->build_size = ql_load_u32(value + QL_BUILD_LENGTH);
         memcpy(board->build_sha256, value + QL_BUILD_SHA256, QL_SHA256_SIZE);
+        break;
+    case QL_INFO_FAULT_DUMP:
+        take_dump(board, value);
         break;
     default:
         take_chip_item(board, tag, value, size);
@@ -271,14 +286,14 @@ bool ql_board_parse_info(struct ql_board *board, const uint8_t *items, size_t si
         at += 2U + length;
         if (at > size)
             return false;
-        if (tag == 0 || tag >= 32)
+        if (tag == 0 || tag >= 8 * sizeof board->items)
             continue;
         if (tag < sizeof smallest_sizes && length < smallest_sizes[tag])
             return false;
         if (tag == QL_INFO_SETTINGS && !ql_settings_take(&board->settings, value, length))
             return false;
         take_board_item(board, tag, value, length);
-        board->items |= UINT32_C(1) << tag;
+        board->items |= UINT64_C(1) << tag;
     }
     if (at != size)
         return false;
@@ -489,7 +504,7 @@ int ql_board_boot(struct ql_link *link, uint32_t address, struct ql_failure *fai
         ql_link_call(link, QL_KIND_BOOT, payload, sizeof payload, what, &answer, failure));
 }
 
-int ql_board_reset(struct ql_link *link, const struct ql_board *board, bool stay,
+int ql_board_reset(struct ql_link *link, const struct ql_board *board, bool stay, bool forget,
                    struct ql_failure *failure)
 {
     if (stay && (board->capabilities & QL_CAPABILITY_RESET_STAY) == 0) {
@@ -500,7 +515,10 @@ int ql_board_reset(struct ql_link *link, const struct ql_board *board, bool stay
     }
     struct ql_answer answer;
     uint8_t payload[QL_RESET_SIZE];
-    ql_store_u32(payload + QL_RESET_MODE, stay ? QL_RESET_STAY : QL_RESET_PLAIN);
+    ql_store_u32(
+        payload + QL_RESET_MODE,
+        (stay ? QL_RESET_STAY : 0U) |
+            (forget && ql_board_has(board, QL_INFO_FAULT_DUMP) ? QL_RESET_FORGET_DUMP : 0U));
     return left_as_asked(
         ql_link_call(link, QL_KIND_RESET, payload, sizeof payload, "resetting", &answer, failure));
 }

@@ -4,6 +4,7 @@
 #ifndef HOST_BOARD_H
 #define HOST_BOARD_H
 
+#include "abi/fault_dump.h"
 #include "host/area.h"
 #include "host/key.h"
 #include "host/link.h"
@@ -33,7 +34,7 @@ struct ql_board {
     uint8_t id[QL_BOARD_ID_SIZE]; // computed from it
 
     // INFO; `items` has bit n set when item n came.
-    uint32_t items;
+    uint64_t items;
     char name[QL_TEXT_SIZE];
     char bootloader[QL_TEXT_SIZE];
     char chip_name[QL_TEXT_SIZE];
@@ -62,7 +63,8 @@ struct ql_board {
     uint32_t px4_board_id, px4_board_revision; // what uploaders of PX4 and ArduPilot ask for
     uint16_t dfu_status; // why the last DFU download or upload failed, or one by those uploaders
     uint32_t dfu_detail;
-    uint32_t build_size; // of the bootloader
+    uint32_t fault_dump[QL_DUMP_WORDS]; // with QL_INFO_FAULT_DUMP; the check is left out
+    uint32_t build_size;                // of the bootloader
     uint8_t build_sha256[QL_SHA256_SIZE];
     uint8_t id_told[QL_BOARD_ID_SIZE]; // what the board itself says
     uint8_t lock_state;                // enum ql_lock_state
@@ -111,7 +113,8 @@ int ql_board_hash(struct ql_link *link, uint32_t address, uint32_t size,
 int ql_board_sectors(struct ql_link *link, uint32_t address, uint32_t count,
                      uint8_t (*digests)[QL_SECTOR_DIGEST_SIZE], struct ql_failure *failure);
 int ql_board_boot(struct ql_link *link, uint32_t address, struct ql_failure *failure);
-int ql_board_reset(struct ql_link *link, const struct ql_board *board, bool stay,
+// With `forget` the board's fault dump, if it has one, is cleared first.
+int ql_board_reset(struct ql_link *link, const struct ql_board *board, bool stay, bool forget,
                    struct ql_failure *failure);
 
 #endif

@@ -81,6 +81,32 @@ void ql_discover_usb(struct ql_found *found, size_t *count)
     sp_free_port_list(ports);
 }
 
+static int compare_names(const void *left, const void *right)
+{
+    const struct ql_usb_port *one = left;
+    const struct ql_usb_port *other = right;
+    return strcmp(one->port, other->port);
+}
+
+size_t ql_discover_usb_ports(struct ql_usb_port *found, size_t count_max)
+{
+    struct sp_port **ports = NULL;
+    size_t count = 0;
+    if (sp_list_ports(&ports) != SP_OK)
+        return 0;
+    for (size_t i = 0; ports[i] != NULL && count < count_max; i++) {
+        if (sp_get_port_transport(ports[i]) != SP_TRANSPORT_USB || is_ours(ports[i]))
+            continue;
+        struct ql_usb_port *port = &found[count++];
+        const char *serial = sp_get_port_usb_serial(ports[i]);
+        snprintf(port->port, sizeof port->port, "%s", sp_get_port_name(ports[i]));
+        snprintf(port->serial, sizeof port->serial, "%s", serial != NULL ? serial : "");
+    }
+    sp_free_port_list(ports);
+    qsort(found, count, sizeof found[0], compare_names);
+    return count;
+}
+
 static int is_socket_name(const struct dirent *entry)
 {
     const size_t length = strlen(entry->d_name);

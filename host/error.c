@@ -72,6 +72,7 @@ const struct ql_code_entry ql_code_table[] = {
     {QL_TOOL_FAILED, "tool-failed", "install: dfu-util or OpenOCD failed"},
     {QL_CONFIGURATION, "configuration", "a configuration file cannot be understood"},
     {QL_SOME_FAILED, "some-failed", "several boards: at least one failed"},
+    {QL_TEXT_MISSING, "text-missing", "monitor: the program did not print what was waited for"},
     {QL_INTERRUPTED, "interrupted", "interrupted (Ctrl-C) or declined"},
     {QL_OK, NULL, NULL},
 };

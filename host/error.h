@@ -89,6 +89,8 @@ enum ql_code {
     QL_CONFIGURATION = 95,
     QL_SOME_FAILED = 96,
 
+    QL_TEXT_MISSING = 97,
+
     QL_INTERRUPTED = 130,
 };
 

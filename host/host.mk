@@ -2,7 +2,7 @@
 
 HOST_LIBRARY_SOURCES := $(wildcard host/*.c) abi/cobs.c abi/crc32.c abi/frame.c
 HOST_TOOL_SOURCES    := $(wildcard host/cli/*.c)
-HOST_LIBRARIES       := -lserialport -lelf -lsodium -lnettle
+HOST_LIBRARIES       := -lserialport -ldw -lelf -lsodium -lnettle
 HOST_TOOL_LIBRARIES  := $(HOST_LIBRARIES) -ljansson
 
 ALL += $(BUILD)/quadlane
@@ -10,6 +10,19 @@ ALL += $(BUILD)/quadlane
 $(BUILD)/quadlane: $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_LIBRARY_SOURCES) $(HOST_TOOL_SOURCES))
 	@mkdir -p $(@D)
 	$(HOST_CC) -o $@ $^ $(HOST_TOOL_LIBRARIES)
+
+# The tool prints its own manual page and completions.
+MAN_PAGES   := $(BUILD)/share/quadlane.1
+COMPLETIONS := $(BUILD)/share/completion.bash $(BUILD)/share/completion.zsh
+ALL         += $(MAN_PAGES) $(COMPLETIONS)
+
+$(BUILD)/share/quadlane.1: $(BUILD)/quadlane
+	@mkdir -p $(@D)
+	$< manual > $@
+
+$(BUILD)/share/completion.%: $(BUILD)/quadlane
+	@mkdir -p $(@D)
+	$< completion $* > $@
 
 # The library alone, with sanitizers, for unit tests and fuzz targets.
 HOST_ASAN_LIBRARY := $(patsubst %.c,$(BUILD)/asan/%.o,$(HOST_LIBRARY_SOURCES))

@@ -24,6 +24,11 @@ struct ql_transport {
     int (*revive)(void *context, uint64_t timeout_ns);
     // Why the other end hung up right after opening, if that can be told: -QL_PORT_BUSY or 0.
     int (*explain)(void *context);
+    // For poll(). A null pointer: the line has a time of its own and cannot be waited for like
+    // this.
+    int (*descriptor)(void *context);
+    // A null pointer: it has no baud rate.
+    int (*set_baud)(void *context, unsigned baud);
     void (*close)(void *context);
 };
 

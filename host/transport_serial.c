@@ -38,6 +38,18 @@ static int serial_write(void *context, const uint8_t *data, size_t size, uint64_
     return ql_descriptor_write(((struct serial *)context)->descriptor, data, size, timeout_ns);
 }
 
+static int serial_descriptor(void *context)
+{
+    return ((struct serial *)context)->descriptor;
+}
+
+// A pseudo terminal has none.
+static int serial_set_baud(void *context, unsigned baud)
+{
+    const struct serial *serial = context;
+    return serial->port == NULL || sp_set_baudrate(serial->port, (int)baud) == SP_OK ? 0 : -1;
+}
+
 // What was written shall leave, but a device that takes nothing must not hold close() for long.
 static void serial_close(void *context)
 {
@@ -193,6 +205,8 @@ int ql_serial_open(struct ql_transport *transport, const char *name, struct ql_f
                                        .clock = ql_clock_system(),
                                        .read = serial_read,
                                        .write = serial_write,
+                                       .descriptor = serial_descriptor,
+                                       .set_baud = serial_set_baud,
                                        .close = serial_close};
     return 0;
 }

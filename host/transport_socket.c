@@ -34,6 +34,11 @@ static int line_write(void *context, const uint8_t *data, size_t size, uint64_t 
     return ql_descriptor_write(((struct line *)context)->descriptor, data, size, timeout_ns);
 }
 
+static int line_descriptor(void *context)
+{
+    return ((struct line *)context)->descriptor;
+}
+
 static void line_close(void *context)
 {
     struct line *line = context;
@@ -81,6 +86,7 @@ static int become(struct ql_transport *transport, int descriptor, const char *pa
                                        .read = line_read,
                                        .write = line_write,
                                        .explain = line_explain,
+                                       .descriptor = line_descriptor,
                                        .close = line_close};
     return 0;
 }

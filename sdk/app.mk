@@ -103,7 +103,7 @@ QL_USER   := $(QL_CPP) $(addprefix -I,$(INCLUDES)) $(addprefix -D,$(DEFINES))
 QL_STRICT := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
 
 # One archive: what a program does not use, or brings itself, is not linked.
-QL_SDK_SOURCES := bootloader cache clock fault interrupts led startup syscalls system ticks uart \
+QL_SDK_SOURCES := bootloader cache clock fault fault_record interrupts led startup syscalls system ticks uart \
                   watchdog
 QL_SDK_OBJECTS := $(QL_SDK_SOURCES:%=$(BUILD)/quadlane/%.o)
 QL_VECTORS     := $(BUILD)/quadlane/vectors.o $(BUILD)/quadlane/header.o

@@ -9,10 +9,11 @@
 #include "abi/handoff.h"
 #include "quadlane/h750.h"
 #include "quadlane/m7.h"
+#include "runtime.h"
 
 #define TOUCH_BAUD 1200u
 
-static void backup_write(uint32_t address, uint32_t value)
+void ql_backup_write(uint32_t address, uint32_t value)
 {
     RCC_APB4ENR |= RCC_APB4ENR_RTCAPBEN;
     (void)RCC_APB4ENR;
@@ -26,12 +27,12 @@ static void backup_write(uint32_t address, uint32_t value)
 
 void ql_stay_in_bootloader_after_reset(void)
 {
-    backup_write(QL_STAY_REQUEST_ADDRESS, QL_STAY_REQUEST_VALUE);
+    ql_backup_write(QL_STAY_REQUEST_ADDRESS, QL_STAY_REQUEST_VALUE);
 }
 
 void ql_confirm(void)
 {
-    backup_write(QL_ATTEMPTS_ADDRESS, QL_ATTEMPTS_CONFIRMED);
+    ql_backup_write(QL_ATTEMPTS_ADDRESS, QL_ATTEMPTS_CONFIRMED);
 }
 
 void ql_reset(void)

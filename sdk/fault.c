@@ -1,7 +1,7 @@
 // The end of a program: exit status, or what the CPU knew at a fault, on the console.
 //
-// Written from the ARMv7-M Architecture Reference Manual: sections B1.5.6 (exception frame) and
-// B3.2 (fault status registers).
+// Written from SPEC.md section 22 and the ARMv7-M Architecture Reference Manual, sections B1.5.6
+// (exception frame) and B3.2 (fault status registers).
 //
 // SPDX-License-Identifier: MIT
 #include "quadlane/fault.h"
@@ -10,20 +10,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/program_header.h"
 #include "quadlane/m7.h"
 #include "quadlane/memory.h"
 #include "quadlane/uart.h"
 #include "runtime.h"
 
+// Says that a report has begun; not what runaway writes leave.
+#define REPORTING 0x46A17D01u
+
 QL_NOINIT uint64_t ql_fault_stack[QL_FAULT_STACK_SIZE / 8];
+
+// Up to `size` characters, or to the first 00.
+static void print_text(const char *text, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size && text[length] != 0)
+        length++;
+    ql_uart_write_now(text, length);
+}
 
 static void print(const char *text)
 {
-    size_t size = 0;
-
-    while (text[size] != 0)
-        size++;
-    ql_uart_write_now(text, size);
+    print_text(text, SIZE_MAX);
 }
 
 static void print_hex(uint32_t value)
@@ -60,24 +70,10 @@ static void print_register(const char *name, uint32_t value)
 
 static const char *exception_name(uint32_t number)
 {
-    static const char *const names[] = {
-        [2] = "NMI",       [3] = "HardFault",          [4] = "MemManage",
-        [5] = "BusFault",  [6] = "UsageFault",         [11] = "unexpected SVC",
-        [12] = "DebugMon", [14] = "unexpected PendSV", [15] = "unexpected SysTick"};
+    static const char *const names[] = {QL_EXCEPTION_NAMES(QL_EXCEPTION_NAME)};
 
     return number < sizeof names / sizeof *names && names[number] != NULL ? names[number]
                                                                           : "exception";
-}
-
-// The frame that the CPU pushed can only be believed where a stack can be.
-static bool is_ram(const uint32_t *frame)
-{
-    const uintptr_t address = (uintptr_t)frame;
-
-    return address % 4 == 0 && ((address >= 0x20000000 && address <= 0x20020000 - 32) ||
-                                (address >= 0x24000000 && address <= 0x24080000 - 32) ||
-                                (address >= 0x30000000 && address <= 0x30048000 - 32) ||
-                                (address >= 0x38000000 && address <= 0x38010000 - 32));
 }
 
 static void print_frame(const uint32_t *frame, const uint32_t *saved)
@@ -104,16 +100,54 @@ static void print_frame(const uint32_t *frame, const uint32_t *saved)
     print("\r\n");
 }
 
-void ql_fault_report(const uint32_t *msp, const uint32_t *psp, uint32_t exc_return,
-                     const uint32_t *saved)
+static void print_words(uint32_t bits, uint32_t *printed, uint32_t bit, const char *words)
 {
-    const uint32_t number = m7_exception_number();
-    const uint32_t *const frame = exc_return & 4 ? psp : msp;
+    if ((bits >> bit & 1) == 0)
+        return;
+    print((*printed)++ == 0 ? "  why: " : ", ");
+    print(words);
+}
 
-    // The frame may lie in the closed bytes below the stack.
-    MPU_RNR = QL_STACK_GUARD_REGION;
-    MPU_RASR = 0;
-    m7_dsb();
+static void print_causes(uint32_t cfsr, uint32_t hfsr)
+{
+    uint32_t printed = 0;
+
+#define PRINT_CFSR(bit, words) print_words(cfsr, &printed, bit, words);
+#define PRINT_HFSR(bit, words) print_words(hfsr, &printed, bit, words);
+    QL_CFSR_CAUSES(PRINT_CFSR)
+    QL_HFSR_CAUSES(PRINT_HFSR)
+    if (printed > 0)
+        print("\r\n");
+}
+
+static void print_calls(const uint32_t *words)
+{
+    const uint32_t count = QL_DUMP_CALL_COUNT(words[QL_DUMP_KIND]);
+
+    for (uint32_t i = 0; i < count; i++) {
+        print(i == 0 ? "  calls " : " ");
+        print_hex(words[QL_DUMP_CALLS + i]);
+    }
+    if (count > 0)
+        print("\r\n");
+}
+
+static void print_program(void)
+{
+    const char *const header = ql_image_start + QL_HEADER_OFFSET;
+
+    print_register("program", (uint32_t)(uintptr_t)ql_image_start);
+    print("  ");
+    print_text(header + QL_HEADER_NAME, QL_HEADER_NAME_SIZE);
+    print(" ");
+    print_text(header + QL_HEADER_PROGRAM_VERSION, QL_HEADER_PROGRAM_VERSION_SIZE);
+    print("\r\n");
+}
+
+static void print_title(const struct ql_fault *fault)
+{
+    const uint32_t number = QL_DUMP_EXCEPTION(fault->words[QL_DUMP_KIND]);
+
     print("\r\nfault: ");
     if (number >= 16) {
         print("unexpected interrupt ");
@@ -121,16 +155,36 @@ void ql_fault_report(const uint32_t *msp, const uint32_t *psp, uint32_t exc_retu
     } else {
         print(exception_name(number));
     }
-    if (SCB_CFSR & (SCB_CFSR_MSTKERR | SCB_CFSR_STKERR)) {
-        print(": the stack is full\r\n");
-    } else if (is_ram(frame)) {
+    if (fault->frame != NULL) {
         print(" at pc ");
-        print_hex(frame[6]);
+        print_hex(fault->words[QL_DUMP_PC]);
         print("\r\n");
-        print_frame(frame, saved);
+    } else if (fault->words[QL_DUMP_KIND] & QL_DUMP_STACK_FULL) {
+        print(": the stack is full\r\n");
     } else {
         print(", no stack to read the registers from\r\n");
     }
+}
+
+void ql_fault_report(const uint32_t *msp, const uint32_t *psp, uint32_t exc_return,
+                     const uint32_t *saved)
+{
+    static uint32_t reporting;
+    static struct ql_fault fault;
+
+    // A fault in here: the first one is the one to tell.
+    if (reporting == REPORTING)
+        ql_stop();
+    reporting = REPORTING;
+    // The frame may lie in the closed bytes below the stack.
+    MPU_RNR = QL_STACK_GUARD_REGION;
+    MPU_RASR = 0;
+    m7_dsb();
+    ql_fault_gather(&fault, (uint32_t)(uintptr_t)(exc_return & 4 ? psp : msp), exc_return);
+    ql_fault_keep(&fault);
+    print_title(&fault);
+    if (fault.frame != NULL)
+        print_frame(fault.frame, saved);
     print_register("msp", (uint32_t)(uintptr_t)msp);
     print_register("psp", (uint32_t)(uintptr_t)psp);
     print_register("exc_return", exc_return);
@@ -140,6 +194,10 @@ void ql_fault_report(const uint32_t *msp, const uint32_t *psp, uint32_t exc_retu
     print_register("mmfar", SCB_MMFAR);
     print_register("bfar", SCB_BFAR);
     print("\r\n");
+    print_causes(SCB_CFSR, SCB_HFSR);
+    print_calls(fault.words);
+    print_program();
+    print("fault: end\r\n");
     ql_stop();
 }
 

@@ -24,6 +24,14 @@ $(BUILD)/quadlane-board: $(addprefix $(BUILD)/host/,$(SIM_OBJECTS) sim/main.o)
 
 ALL += $(BUILD)/quadlane-board
 
+# Its manual page is its --help; without the date, so that the same sources give the same bytes.
+MAN_PAGES += $(BUILD)/share/quadlane-board.1
+ALL       += $(BUILD)/share/quadlane-board.1
+
+$(BUILD)/share/quadlane-board.1: $(BUILD)/quadlane-board
+	@mkdir -p $(@D)
+	help2man --no-info --name "a virtual STM32H750 board" $< | sed '/^\.TH/s/"[A-Z][a-z]* [0-9]*"/""/' > $@
+
 # Guest programs for the core's tests.
 SIM_GUESTS := $(BUILD)/arm/tests/model/guest/core.elf
 

@@ -18,7 +18,7 @@ help:
 	@echo "make tidy       layout and style rules"
 	@echo "make docs       the manual for a browser, build/docs/manual.html; make pictures: the SVGs of docs/pictures"
 	@echo "make recordings runs the sessions of docs/pictures anew on the virtual board"
-	@echo "make install    tool, virtual board, bootloaders, udev rules, pages into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
+	@echo "make install    tool, virtual board, bootloaders, udev rules, pages, completion into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
 	@echo "make uninstall  takes it away again"
 	@echo "make clean      remove build/"
 
@@ -74,23 +74,32 @@ INSTALLED_DEBUG    := $(shell find debug -type f)
 INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst) \
                      $(FIRMWARE_LOADERS)
 
-# Where each of them goes; udev reads rules under /usr and under /usr/local.
+
+# Where each of them goes; zsh of a distribution may look elsewhere (Debian's packages: vendor-completions); udev reads rules under /usr and under /usr/local.
 installed_programs = $(DESTDIR)$(PREFIX)/bin
 installed_rules    = $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 installed_share    = $(DESTDIR)$(PREFIX)/share/quadlane
 installed_docs     = $(DESTDIR)$(PREFIX)/share/doc/quadlane
+ZSH_FUNCTIONS     ?= $(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+installed_pages    = $(DESTDIR)$(PREFIX)/share/man/man1
+installed_bash     = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/quadlane
+installed_zsh      = $(DESTDIR)$(PREFIX)/share/zsh/$(ZSH_FUNCTIONS)/_quadlane
 
 .PHONY: install uninstall
-install: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES) $(MANUAL)
+install: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES) $(MANUAL) $(MAN_PAGES) $(COMPLETIONS)
 	install -D -m 755 -t $(installed_programs) $(INSTALLED_PROGRAMS)
 	install -D -m 644 -t $(installed_rules) $(INSTALLED_RULES)
 	for file in $(INSTALLED_DEBUG); do install -D -m 644 $$file $(installed_share)/$$file || exit 1; done
 	chmod 755 $(installed_share)/debug/*.sh
 	install -D -m 644 -t $(installed_share)/firmware $(INSTALLED_IMAGES)
 	for file in $(INSTALLED_DOCS); do install -D -m 644 $$file $(installed_docs)/$$file || exit 1; done
+	install -D -m 644 -t $(installed_pages) $(MAN_PAGES)
+	install -D -m 644 $(BUILD)/share/completion.bash $(installed_bash)
+	install -D -m 644 $(BUILD)/share/completion.zsh $(installed_zsh)
 	cp -R $(dir $(MANUAL)) $(installed_docs)/html && chmod -R u=rwX,go=rX $(installed_docs)/html
 	-@[ -n "$(DESTDIR)" ] || udevadm control --reload 2>/dev/null || true
 
 uninstall:
 	rm -f $(INSTALLED_PROGRAMS:$(BUILD)/%=$(installed_programs)/%) $(INSTALLED_RULES:host/%=$(installed_rules)/%)
+	rm -f $(MAN_PAGES:$(BUILD)/share/%=$(installed_pages)/%) $(installed_bash) $(installed_zsh)
 	rm -rf $(installed_share) $(installed_docs)

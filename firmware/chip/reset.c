@@ -1,5 +1,5 @@
 // Reset and backup register, from RM0433, chapters "Reset and clock control", "Power control"
-// (backup domain) and "Real-time clock"; SPEC.md sections 9 and 16.
+// (backup domain) and "Real-time clock"; SPEC.md sections 9, 16 and 22.
 //
 // SPDX-License-Identifier: MIT
 #include "firmware/chip/reset.h"
@@ -12,6 +12,7 @@ _Static_assert(RTC_BASE + 0x50 + 4 * QL_STAY_REQUEST_INDEX == QL_STAY_REQUEST_AD
                "the stay request lies in RTC_BKP31R");
 _Static_assert(RTC_BASE + 0x50 + 4 * QL_WINDOW_INDEX == QL_WINDOW_ADDRESS, "RTC_BKP30R");
 _Static_assert(RTC_BASE + 0x50 + 4 * QL_ATTEMPTS_INDEX == QL_ATTEMPTS_ADDRESS, "RTC_BKP29R");
+_Static_assert(RTC_BASE + 0x50 + 4 * QL_DUMP_INDEX == QL_DUMP_ADDRESS, "RTC_BKP13R");
 
 enum { AIRCR_KEY = 0x05FA };
 
@@ -88,6 +89,11 @@ struct reset_words reset_words_take(void)
     if (words.window >> 16 == QL_WINDOW_MAGIC) {
         backup_write(&RTC_BKP30R, 0);
     }
+    for (unsigned i = 0; i < QL_DUMP_WORDS; i++) {
+        words.dump[i] = (&RTC_BKP13R)[i];
+    }
+    words.has_dump = QL_DUMP_VERSION(words.dump[QL_DUMP_KIND]) == 1 &&
+                     words.dump[QL_DUMP_CHECK] == ql_dump_check(words.dump);
     RCC_APB4ENR = before;
     return words;
 }
@@ -100,4 +106,9 @@ void reset_window_write(uint32_t word)
 void reset_attempts_write(uint32_t word)
 {
     backup_write_alone(&RTC_BKP29R, word);
+}
+
+void reset_dump_forget(void)
+{
+    backup_write_alone(&RTC_BKP13R, 0);
 }

@@ -1,5 +1,5 @@
 // Resets: the cause of the last one, the next one, and what backup registers keep over them
-// (SPEC.md sections 9 and 16).
+// (SPEC.md sections 9, 16 and 22).
 //
 // SPDX-License-Identifier: MIT
 #ifndef FIRMWARE_CHIP_RESET_H
@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "abi/fault_dump.h"
 
 // RCC_RSR. It is not cleared, so that the program can read it too.
 uint32_t reset_cause(void);
@@ -27,10 +29,13 @@ struct reset_words {
     bool stay_requested;
     uint32_t window;
     uint32_t attempts;
+    bool has_dump;
+    uint32_t dump[QL_DUMP_WORDS]; // of a fault, SPEC.md section 22
 };
 struct reset_words reset_words_take(void);
 
 void reset_window_write(uint32_t word); // 0: closed
 void reset_attempts_write(uint32_t word);
+void reset_dump_forget(void);
 
 #endif

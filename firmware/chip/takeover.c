@@ -1,6 +1,6 @@
-// Undoes what a first stage has done, as if a reset had come just before: core, peripherals,
-// clocks. From RM0433, chapter "Reset and clock control" (reset values, which bits of RSTR exist),
-// and the Armv7-M Architecture Reference Manual, B3.2 and B3.4.
+// Undoes what a first stage or a program has done, as if a reset had come just before: core,
+// peripherals, clocks. From RM0433, chapter "Reset and clock control" (reset values, which bits of
+// RSTR exist), and the Armv7-M Architecture Reference Manual, B3.2 and B3.4.
 //
 // What no reset by software reaches stays: the reset flags, the backup domain and its LSE, LSI and
 // a watchdog that runs from it, the supply's configuration.

@@ -1,4 +1,4 @@
-// For an image that another one starts: the microcontroller as after a reset.
+// For code that others start: the microcontroller as after a reset.
 //
 // SPDX-License-Identifier: MIT
 #ifndef FIRMWARE_CHIP_TAKEOVER_H

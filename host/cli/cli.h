@@ -54,6 +54,9 @@
 #define CLI_VERBOSE     CLI_OPTION(32)
 #define CLI_COLOR       CLI_OPTION(33)
 #define CLI_CONFIG      CLI_OPTION(34)
+#define CLI_MONITOR     CLI_OPTION(40) // those of monitor alone
+#define CLI_ELF         CLI_OPTION(41)
+#define CLI_FORGET      CLI_OPTION(42)
 #define CLI_BASIC       (CLI_QUIET | CLI_VERBOSE | CLI_COLOR | CLI_CONFIG | CLI_HELP | CLI_VERSION)
 #define CLI_COMMON      (CLI_JSON | CLI_BASIC)
 #define CLI_BOARD       (CLI_PORT | CLI_SERIAL | CLI_WAIT | CLI_TOUCH | CLI_KEYS | CLI_COMMON)
@@ -65,6 +68,7 @@ struct cli_verb {
     const char *arguments; // as help shows them
     const char *summary;   // a line
     const char *text;      // paragraphs of its help page
+    const char *words;     // what the first argument may be; a null pointer: no such list
     uint64_t options;      // CLI_...
     // Of options that mean something else here than with other verbs.
     struct {
@@ -72,6 +76,7 @@ struct cli_verb {
         const char *text;
     } meanings[CLI_MEANINGS_MAX];
     int arguments_min, arguments_max;
+    bool reads_no_config;
     bool several;                // takes more than one board: --all, lists
     bool works_locked;           // a locked board need not be unlocked
     uint32_t permissions;        // without these it is of no use, enum ql_permit
@@ -82,6 +87,12 @@ struct cli_verb {
 struct cli_gdb {
     const char *listen, *connect, *server_port, *kind;
     bool once, probe, internal_flash, exit_as_server, as_jlink;
+};
+
+// The options of monitor.
+struct cli_monitor {
+    const char *baud, *flash, *log, *until, *seconds;
+    bool timestamps;
 };
 
 // The options of install.
@@ -109,11 +120,13 @@ struct cli {
     const char *keys; // file, a null pointer: look for it
     const char *issuer, *allow, *generation, *not_after;
     const char *board_name, *folder, *adapter;
+    const char *elf;
     const char *color;   // a null pointer: not given
     const char *confirm; // a null pointer: not given
     uint64_t wait_ns;
     struct cli_gdb gdb;
     struct cli_install install;
+    struct cli_monitor monitor;
     const char *arguments[CLI_ARGUMENTS_MAX];
     int argument_count;
     bool needs_key; // although the verb works locked in other ways
@@ -131,7 +144,8 @@ struct cli {
 
 extern const struct cli_verb cli_flash, cli_verify, cli_read, cli_erase, cli_info, cli_list,
     cli_boot, cli_run, cli_reset, cli_id, cli_keys, cli_set_verb, cli_gdb_server, cli_ide, cli_pack,
-    cli_protect, cli_update_bootloader, cli_install_verb, cli_config;
+    cli_protect, cli_update_bootloader, cli_install_verb, cli_monitor_verb, cli_config,
+    cli_completion, cli_manual;
 extern const struct cli_verb
     *const cli_verbs[]; // in the order of the help page; a null pointer ends it
 
@@ -185,6 +199,8 @@ json_t *cli_program_json(const struct ql_program *program);
 const char *cli_program_name(const struct ql_program *program);
 // info's part about the flash chip, for people and for --json.
 void cli_print_chip(const struct cli *cli, const struct ql_board *board);
+// info's part about the last fault.
+int cli_tell_fault(struct cli *cli);
 void cli_set_chip(struct cli *cli, const struct ql_board *board);
 
 // Writes the image into the connected board's chip and tells how it went; then starts it, unless

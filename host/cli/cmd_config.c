@@ -79,6 +79,7 @@ const struct cli_verb cli_config = {
         "\n"
         "Shows the files and their lines; with VERB only those that count for that verb.",
     .options = CLI_COMMON,
+    .reads_no_config = true, // by itself
     .arguments_min = 0,
     .arguments_max = 1,
     .run = run,

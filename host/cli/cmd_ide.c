@@ -302,6 +302,7 @@ const struct cli_verb cli_ide = {
     .name = "ide",
     .arguments = "IDE FILE",
     .summary = "write the files that an IDE's Debug button needs",
+    .words = "eclipse vscode clion gdb",
     .text =
         "IDE is eclipse (Embedded CDT: launch configurations for a J-Link, which also serve an\n"
         "ST-LINK, and for OpenOCD), vscode (cortex-debug and C/C++: launch.json, tasks.json), "

@@ -356,6 +356,9 @@ static int run(struct cli *cli)
     print_program(cli, board);
     print_runs(cli, board, &more);
     print_last_update(cli, board, &more);
+    result = cli_tell_fault(cli);
+    if (result != 0)
+        return result;
     print_dfu(cli, board);
     tell_px4(cli, board);
     print_settings(cli, board);
@@ -374,9 +377,11 @@ const struct cli_verb cli_info = {
             "start; if\n"
             "it cannot, why. Also what the bootloader keeps account of: programs that it has "
             "verified and\n"
-            "sealed, and updates that were not finished."
+            "sealed, updates that were not finished, and the last fault of a program; with --elf "
+            "its lines "
+            "in the\nsource."
             "\nA locked board without a key tells only who it is and by whom it is locked.",
-    .options = CLI_BOARD,
+    .options = CLI_BOARD | CLI_ELF,
     .arguments_min = 0,
     .arguments_max = 0,
     .works_locked = true,

@@ -250,6 +250,7 @@ const struct cli_verb cli_keys = {
         "keys.json beside itself, in the working directory and in ~/.config/quadlane; grant "
         "writes\n"
         "it into the working directory.",
+    .words = "issuer grant show check",
     .options = CLI_KEYS | CLI_ISSUER | CLI_ALLOW | CLI_GENERATION | CLI_NOT_AFTER | CLI_COMMON,
     .arguments_min = 1,
     .arguments_max = 2,

@@ -176,6 +176,7 @@ const struct cli_verb cli_protect = {
         "Neither protects the flash chip. A change asks for a typed confirmation; scripts give it "
         "with\n"
         "--confirm \"protect read on SERIAL\" (the command's words and the board's serial number).",
+    .words = "read write",
     .options = CLI_BOARD | CLI_CONFIRM,
     .arguments_min = 0,
     .arguments_max = 2,

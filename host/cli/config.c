@@ -97,6 +97,20 @@ static char *resolve(const struct config_file *file, const char *value)
     return strdup(path);
 }
 
+static bool is_path(const struct option_text *option)
+{
+    return option->value != NULL &&
+           (strcmp(option->value, "FILE") == 0 || strcmp(option->value, "PATH") == 0);
+}
+
+// A board in the network, a file that the monitor writes to, and what else is a matter of trust.
+static bool is_private(const struct option_text *option, const char *value)
+{
+    return (option->option & NOT_IN_PROJECT) != 0 ||
+           (option->option == CLI_MONITOR && is_path(option)) ||
+           (option->option == CLI_PORT && strncmp(value, "tcp:", 4) == 0);
+}
+
 static const char *problem_of(const struct config *config, const struct config_entry *entry,
                               const char *value)
 {
@@ -105,9 +119,7 @@ static const char *problem_of(const struct config *config, const struct config_e
         return "there is no such option";
     if ((option->option & ONCE) != 0)
         return "this option belongs on the command line";
-    if (config->files[entry->file].is_project &&
-        ((option->option & NOT_IN_PROJECT) != 0 ||
-         (option->option == CLI_PORT && strncmp(value, "tcp:", 4) == 0)))
+    if (config->files[entry->file].is_project && is_private(option, value))
         return "this belongs into your own file, not into a project's";
     if (entry->verb != NULL && (entry->verb->options & option->option) == 0)
         return "the verb does not take this option";

@@ -18,6 +18,7 @@ const struct cli_verb *const cli_verbs[] = {
     &cli_erase,
     &cli_boot,
     &cli_run,
+    &cli_monitor_verb,
     &cli_info,
     &cli_list,
     &cli_reset,
@@ -31,6 +32,8 @@ const struct cli_verb *const cli_verbs[] = {
     &cli_update_bootloader,
     &cli_install_verb,
     &cli_config,
+    &cli_completion,
+    &cli_manual,
     NULL,
 };
 

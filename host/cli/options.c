@@ -33,12 +33,15 @@ const struct option_text cli_options[] = {
     {CLI_FORCE, "force", NULL, "do it against the advice of the tool", 0},
     {CLI_PROGRAMS, "programs", NULL, "the programs in the chip of one board", 0},
     {CLI_BOOTLOADER, "bootloader", NULL, "come back into the bootloader", 0},
+    {CLI_FORGET, "forget-fault", NULL, "clear the last fault dump", 0},
+    {CLI_ELF, "elf", "FILE", "the program with its debug information: lines for addresses",
+     PLACE(elf)},
     {CLI_KEYS, "keys", "FILE", "the keys file, for locked boards (default: keys.json)",
      PLACE(keys)},
     {CLI_ISSUER, "issuer", "FILE", "NAME.key, which signs keys; for check NAME.pub will do",
      PLACE(issuer)},
-    {CLI_ALLOW, "allow", "LIST", "what the key permits: everything (default), or read,write,...",
-     PLACE(allow)},
+    {CLI_ALLOW, "allow", "LIST",
+     "what the key permits: everything (default), or read,write,settings,protect", PLACE(allow)},
     {CLI_GENERATION, "generation", "N", "the key's generation (default 1)", PLACE(generation)},
     {CLI_NOT_AFTER, "not-after", "DATE", "the key's last day, YYYY-MM-DD (default: no end)",
      PLACE(not_after)},
@@ -59,6 +62,14 @@ const struct option_text cli_options[] = {
     {CLI_GDB, "as-jlink", NULL, "OpenOCD answers as J-Link's server would", PLACE(gdb.as_jlink)},
     {CLI_GDB, "exit-as-server", NULL, "pass on the server's exit code when it ends by itself",
      PLACE(gdb.exit_as_server)},
+    {CLI_MONITOR, "baud", "N", "the UART's baud rate (default 115200)", PLACE(monitor.baud)},
+    {CLI_MONITOR, "flash", "FILE", "flash this first; Ctrl-T Ctrl-F flashes it again",
+     PLACE(monitor.flash)},
+    {CLI_MONITOR, "log", "FILE", "append everything to this file, with time stamps",
+     PLACE(monitor.log)},
+    {CLI_MONITOR, "timestamps", NULL, "time stamps on the screen, too", PLACE(monitor.timestamps)},
+    {CLI_MONITOR, "until", "TEXT", "end when the program has printed this", PLACE(monitor.until)},
+    {CLI_MONITOR, "seconds", "N", "end after this time", PLACE(monitor.seconds)},
     {CLI_INSTALL, "via", "WAY", "dfu, openocd, or maker (default: the one that is there)",
      PLACE(install.via)},
     {CLI_INSTALL, "image", "FILE", "another bootloader than the one that came with the tool",
@@ -396,5 +407,5 @@ int cli_parse(struct cli *cli, int count, char **words)
     if (cli_has(cli, CLI_QUIET) && cli_has(cli, CLI_VERBOSE))
         return ql_fail(&cli->failure, QL_USAGE, "--quiet and --verbose do not go together");
     result = take_arguments(cli, count - optind, words + optind);
-    return result != 0 || cli->verb == &cli_config ? result : take_config(cli);
+    return result != 0 || cli->verb->reads_no_config ? result : take_config(cli);
 }

@@ -63,6 +63,20 @@ static void list_names(const char *folder, char *list, size_t size)
         free(entries);
 }
 
+void cli_board_names(const char *support, char *list, size_t size)
+{
+    char folder[PATH_MAX + 16];
+    snprintf(folder, sizeof folder, "%s/openocd", support);
+    list_names(folder, list, size);
+}
+
+void cli_adapter_names(const char *support, char *list, size_t size)
+{
+    char folder[PATH_MAX + 32];
+    snprintf(folder, sizeof folder, "%s/openocd/adapter", support);
+    list_names(folder, list, size);
+}
+
 static bool has_name(const char *folder, const char *name)
 {
     char path[PATH_MAX + 300];
@@ -81,7 +95,7 @@ int cli_check_board(const char *support, const char *board, struct ql_failure *f
         ql_fail(failure, QL_BOARD_UNKNOWN, "there is no board \"%.100s\"", board);
     else
         ql_fail(failure, QL_BOARD_UNKNOWN, "the board's name is missing");
-    list_names(folder, list, sizeof list);
+    cli_board_names(support, list, sizeof list);
     ql_hint(failure, "choose with --board: %s", list);
     return -QL_BOARD_UNKNOWN;
 }
@@ -93,7 +107,7 @@ int cli_check_adapter(const char *support, const char *adapter, struct ql_failur
     snprintf(folder, sizeof folder, "%s/openocd/adapter", support);
     if (adapter == NULL || has_name(folder, adapter))
         return 0;
-    list_names(folder, list, sizeof list);
+    cli_adapter_names(support, list, sizeof list);
     ql_fail(failure, QL_USAGE, "there is no adapter \"%.60s\"", adapter);
     ql_hint(failure, "choose with --adapter: %s", list);
     return -QL_USAGE;

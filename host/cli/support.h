@@ -17,6 +17,9 @@ int cli_find_support(char tool[PATH_MAX], char support[PATH_MAX], struct ql_fail
 int cli_check_board(const char *support, const char *board, struct ql_failure *failure);
 // The same for a debug probe's adapter, but none is fine.
 int cli_check_adapter(const char *support, const char *adapter, struct ql_failure *failure);
+// The names of all of them, with commas between.
+void cli_board_names(const char *support, char *list, size_t size);
+void cli_adapter_names(const char *support, char *list, size_t size);
 bool cli_is_folder(const char *path);
 
 #endif

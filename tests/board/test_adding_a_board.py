@@ -13,7 +13,7 @@ from harness import GUESTS, ROOT, Board, check, check_tool, json_of, run_tests
 
 NEW, MODEL = "my_board", "weact_ministm32h750"
 PARTS = ["Makefile", "abi", "core", "firmware", "sim", "host", "sdk", "tests", "tools", "debug", "docs"]
-BUILT = ["host/sim", "firmware"]  # so that only what is new gets built
+BUILT = ["host/sim", "firmware", "loader"]  # so that only what is new gets built
 
 
 def copy_of_the_sources(folder):
@@ -55,7 +55,8 @@ def test_walk_through():
         copy_of_the_sources(folder)
         add_the_board(folder)
         image = f"build/firmware/{NEW}-flash.bin"
-        built = subprocess.run(["make", "-s", image, "build/quadlane-board"], cwd=folder, capture_output=True,
+        loaders = [f"build/firmware/{NEW}.stldr", f"build/firmware/{NEW}.FLM"]
+        built = subprocess.run(["make", "-s", image, *loaders, "build/quadlane-board"], cwd=folder, capture_output=True,
                                text=True, timeout=300)
         check(built.returncode == 0, f"make failed:\n{built.stdout[-2000:]}{built.stderr[-2000:]}")
         board = Board("--board", NEW, bootloader=folder / image)

@@ -532,7 +532,7 @@ def test_boot_refused():
                 (PROGRAM + 0x10000, (BAD_STACK, 0x08000000)), (PROGRAM + 0x20000, (BAD_ENTRY, PROGRAM + 0x20008)),
                 (PROGRAM + 0x30000, (BAD_ENTRY, 0x08000101)), (PROGRAM + 0x40200, (ALIGNMENT, PROGRAM + 0x40200))]:
             check_equal(peer.ask(BOOT, address, 0), answer, f"BOOT {address:#x}")
-        check_equal(peer.ask(RESET, 2), (BAD_REQUEST, 0), "RESET of an unknown mode")
+        check_equal(peer.ask(RESET, 4), (BAD_REQUEST, 0), "RESET of an unknown mode")
         peer.hello()
 
 

@@ -119,7 +119,7 @@ def test_mistakes():
 
 def test_project_of_others():
     """a project's file says which board, not what is trusted; one that others may write to is not read"""
-    for line in ("port = tcp:127.0.0.1:1", "image = x.bin", "connect = 127.0.0.1:1", "issuer = x.key"):
+    for line in ("port = tcp:127.0.0.1:1", "image = x.bin", "connect = 127.0.0.1:1", "issuer = x.key", "[monitor]\nlog = ~/.profile"):
         with place(project=line + "\n") as here:
             check_tool(here.tool("list"), 95, "this belongs into your own file")
     with place(project="port = unix:/x\nnonsense\n") as here:

@@ -13,6 +13,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "board")
 from harness import ROOT, check, check_equal, run_tests  # noqa: E402  (found by the path above)
 
 EXPECTED = {"bin/quadlane": 0o755, "bin/quadlane-board": 0o755, "lib/udev/rules.d/70-quadlane.rules": 0o644,
+            "share/man/man1/quadlane.1": 0o644, "share/man/man1/quadlane-board.1": 0o644,
+            "share/bash-completion/completions/quadlane": 0o644,
             "share/doc/quadlane/README.md": 0o644,
             **{f"share/doc/quadlane/{page.relative_to(ROOT)}": 0o644 for page in (ROOT / "docs").rglob("*.md")},
             "share/quadlane/debug/openocd/h750_w25q128.cfg": 0o644,
@@ -51,6 +53,8 @@ def installed(prefix):
         check_equal((said.returncode, "no debug probe" in said.stderr), (92, True), f"quadlane install: {said}")
         text = (base / "share/doc/quadlane/README.md").read_text()
         check(text == (ROOT / "README.md").read_text(), "another README")
+        zsh = "vendor-completions" if prefix == "/usr" else "site-functions"
+        check((base / f"share/zsh/{zsh}/_quadlane").read_text().startswith("#compdef quadlane\n"), "completion for zsh")
         (base / "bin/foreign").write_text("not ours")
         make("uninstall", f"DESTDIR={folder}", *([] if prefix == "/usr/local" else [f"PREFIX={prefix}"]))
         check_equal(files(base), {"bin/foreign"}, "what stays behind")

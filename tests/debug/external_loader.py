@@ -17,7 +17,7 @@ WINDOW = 0x90000000
 BKPT = bytes.fromhex("00be00be")
 FILLING = 0xC5
 TOOLS_STACK = 256  # what the stingiest tool gives
-CALL_LIMIT_S = 120
+CALL_LIMIT_S = 60
 R9, SP, LR, PC, XPSR = 9, 13, 14, 15, 16
 
 
@@ -101,9 +101,13 @@ def chip_sizes():
 
 
 class LoaderBoard(ProbedBoard):
-    """A board and its debugger. `old` stands at the beginning of the chip, 00 behind it; without it the chip is blank."""
+    """A board and its debugger, which halts it when `until` has returned.
 
-    def __init__(self, name, *arguments, old=b"", **settings):
+    `old` stands at the beginning of the chip, 00 behind it; without it the chip is blank.
+    """
+
+    def __init__(self, name, *arguments, old=b"", until=lambda board: None, **settings):
+        self.until = until
         super().__init__("--board", name, *arguments,
                          **{"program": None, "bootloader": None, "sealed": False, **settings})
         # Of two chips the first has the bytes at even addresses.
@@ -115,18 +119,10 @@ class LoaderBoard(ProbedBoard):
 
     def __enter__(self):
         super().__enter__()
+        self.until(self)
         self.remote = RemoteProtocol(self.ports["gdb"]).__enter__()
         return self
 
     def __exit__(self, *error):
         self.remote.socket.close()
         super().__exit__(*error)
-
-    def monitor(self, command):
-        """GDB's `monitor`: what the server says to it."""
-        self.remote.send("qRcmd," + command.encode().hex())
-        said = ""
-        while (answer := self.remote.receive()) != "OK":
-            check(answer.startswith("O"), f"monitor {command}: {answer}")
-            said += bytes.fromhex(answer[1:]).decode()
-        return said

@@ -10,13 +10,13 @@ import random
 import struct
 
 from external_loader import (BOARDS, DUAL, FILLING, FIRMWARE, TOOLS_STACK, WINDOW, Elf, Loader, LoaderBoard,
-                             chip_sizes)
+                             ProbedBoard, chip_sizes)
 from harness import BLINK, BOOTLOADER, CONSOLE, check, check_equal, json_of, run_tests, wait_for
 
 NAME, STAGED = "h750_w25q128", "sp_racing_h7_extreme"
 PROGRAMS = 0x90100000
 OLD = random.Random(23).randbytes(PROGRAMS - WINDOW + 0x80000)
-DTCM, AXI = 0x20000000, 0x24000000
+ITCM, DTCM, AXI = 0x00000000, 0x20000000, 0x24000000
 STACK = 2048
 
 
@@ -35,6 +35,11 @@ def check_executable(elf, symbols):
         check(elf.symbols[name] & 1, f"{name} is no Thumb function")
     loads = [part for part in elf.segments if part[0] == 1]
     check_equal(len(loads), 2, "segments")
+    # Each pointer is in the list of what moves with the code, as R_ARM_RELATIVE.
+    _, offset, address, *_ = loads[0]
+    first, end = (elf.symbols[name] - address + offset for name in ("link_relocations", "link_relocations_end"))
+    kinds = {info for _, info in struct.iter_unpack("<II", elf.data[first:end])}
+    check_equal(kinds, {23}, "kinds of relocations")
     return loads
 
 
@@ -143,7 +148,7 @@ def test_stldr():
 def test_flm():
     """.FLM of each board, put at places of all kinds: erase, program, verify, blank check"""
     for number, name in enumerate(BOARDS):
-        flm_works(name, (AXI + 0x220, DTCM + 0x20, AXI + 0x1234)[number % 3])
+        flm_works(name, (AXI + 0x220, DTCM + 0x20, ITCM + 0x1234)[number % 3])
 
 
 def test_moved_stldr():
@@ -179,26 +184,44 @@ def works(board, path, place=None):
     entry, values = ("SectorErase", (at, at + 0xFFFF)) if path.suffix == ".stldr" else ("EraseSector", (at,))
     check_equal(loader.call(entry, *values), 1 if path.suffix == ".stldr" else 0, entry)
     check_equal(loader.read(at - 4, 8), OLD[at - WINDOW - 4:at - WINDOW] + 4 * b"\xff", "the chip")
+    check_at_rest(board)
     return loader
+
+
+def word(board, address):
+    return int.from_bytes(board.remote.read(address, 4), "little")
+
+
+def caches(board):
+    return word(board, 0xE000ED14) & 0x30000  # CCR: IC, DC
+
+
+def system_clock(board):
+    return word(board, 0x58024410) >> 3 & 7  # RCC_CFGR.SWS: 0 is HSI, 3 PLL1
+
+
+def check_at_rest(board):
+    """What is left behind interrupts nobody and caches nothing."""
+    check_equal(word(board, 0xE000E010) & 7, 0, "SysTick")
+    check_equal([word(board, 0xE000E100 + 4 * i) for i in range(5)], 5 * [0], "interrupts enabled")
+    check_equal([word(board, 0xE000E200 + 4 * i) for i in range(5)], 5 * [0], "interrupts pending")
+    check_equal((caches(board), system_clock(board)), (0, 0), "caches, system clock")
 
 
 def test_bootloader_ran():
     """behind a bootloader that has been running for a while: PLL, caches, MPU, interrupts, USB"""
-    with LoaderBoard(NAME, old=OLD, bootloader=BOOTLOADER, speed="real", usb=True) as board:
-        board.monitor("go")
-        board.wait_device()
-        board.monitor("halt")
+    with LoaderBoard(NAME, old=OLD, bootloader=BOOTLOADER, usb=True, until=LoaderBoard.wait_device) as board:
+        check_equal((caches(board), system_clock(board)), (0x30000, 3), "caches, system clock of the bootloader")
         works(board, flm(NAME), DTCM + 0x400)
         works(board, stldr(NAME))
 
 
 def test_program_runs():
     """under a program that executes from the mapped chip, with its clocks and caches"""
-    with LoaderBoard(NAME, bootloader=BOOTLOADER, program=CONSOLE, sealed=True) as board:
-        board.monitor("go")
-        board.wait_uart("\n")
-        board.monitor("halt")
-        check(board.remote.register(15) >> 28 in (0, 9), "the program runs")
+    with LoaderBoard(NAME, bootloader=BOOTLOADER, program=CONSOLE, sealed=True,
+                     until=lambda board: board.wait_uart("\n")) as board:
+        check_equal((board.remote.register(15) >> 28, caches(board), system_clock(board)), (9, 0x30000, 3),
+                    "the program: where it runs, its caches, its clock")
         loader = Loader(board.remote, stldr(NAME))
         check_equal(loader.call("Init"), 1, "Init")
         image = CONSOLE.with_suffix(".bin").read_bytes()
@@ -282,6 +305,27 @@ def test_bad_chips():
         loader.write(loader.after, bytes(range(16)))
         check_equal(loader.call("Write", PROGRAMS + 0x8000, 16, loader.after), 0, "Write over other data")
         check_equal(loader.call("Write", PROGRAMS, 16, loader.after), 1, "Write into erased bytes")
+
+
+def test_openocd():
+    """stock OpenOCD over the ST-LINK loads the .stldr as the ELF file it is, and calls it"""
+    with ProbedBoard(program=None, bootloader=None) as board:
+        elf = Elf(stldr(NAME))
+        (board.folder / "data.bin").write_bytes(bytes(range(256)))
+        buffer, back = 0x24010000, 0x2407FE00
+
+        def call(name, *arguments):
+            registers = {**{f"r{number}": value for number, value in enumerate(arguments)}, "sp": back, "lr": back | 1,
+                         "pc": elf.symbols[name] & ~1, "xPSR": 1 << 24}
+            return [*(f"reg {name} {value:#x}" for name, value in registers.items()), "resume", "wait_halt 10000",
+                    "reg r0 force", "reg pc force"]
+
+        said = board.openocd("dapdirect_swd", "halt", f"load_image {stldr(NAME)}", f"load_image {board.folder}/data.bin {buffer:#x}",
+                             f"mwh {back:#x} 0xbe00", *call("Init"), *call("SectorErase", PROGRAMS, PROGRAMS),
+                             *call("Write", PROGRAMS, 256, buffer), f"verify_image {board.folder}/data.bin {PROGRAMS:#x}")
+        ends = [tuple(said[at:at + 2]) for at, line in enumerate(said) if line.startswith("r0") and said[at + 1].startswith("pc")]
+        check_equal(ends, 3 * [("r0 (/32): 0x00000001", f"pc (/32): 0x{back:08x}")], "results")
+        check("verified 256 bytes" in said[-1], said[-1])
 
 
 def test_seal():

@@ -144,7 +144,7 @@ static void test_small_requests(void **state)
     // SHA-256 of 4096 times FF begins so.
     assert_memory_equal(digests[1], "\xf4\x7a\x8e\xc3", 4);
     expect("reset_request", "reset_answer", 12);
-    assert_int_equal(ql_board_reset(line, &board, true, &failure), 0);
+    assert_int_equal(ql_board_reset(line, &board, true, false, &failure), 0);
 }
 
 static void test_version_and_unknown(void **state)

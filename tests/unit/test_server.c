@@ -441,7 +441,14 @@ static void actions_wait_until_the_answer_has_left(void **state)
     }
     rig_run(&rig);
     assert_int_equal(server_action(&rig.server).kind, SERVER_ACT_RESET);
-    mode[0] = 2;
+    assert_false(server_action(&rig.server).forget_dump);
+    for (mode[0] = 1; mode[0] <= 3; mode[0]++) {
+        rig_restart(&rig);
+        assert_int_equal(rig_request(&rig, 0x08, mode, 4, NULL), 0);
+        const struct server_action action = server_action(&rig.server);
+        assert_int_equal(action.kind, mode[0] & 1 ? SERVER_ACT_RESET_STAY : SERVER_ACT_RESET);
+        assert_int_equal(action.forget_dump, mode[0] >= 2);
+    }
     rig_restart(&rig);
     assert_int_equal(rig_request(&rig, 0x08, mode, 4, NULL), 2);
     assert_int_equal(server_action(&rig.server).kind, SERVER_ACT_NOT);

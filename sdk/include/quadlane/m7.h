@@ -52,8 +52,6 @@
 #define SCB_SHCSR_MEMFAULTENA (1u << 16)
 #define SCB_SHCSR_BUSFAULTENA (1u << 17)
 #define SCB_SHCSR_USGFAULTENA (1u << 18)
-#define SCB_CFSR_MSTKERR      (1u << 4)
-#define SCB_CFSR_STKERR       (1u << 12)
 #define SCB_CPACR_CP10_CP11   (0xFu << 20)
 #define MPU_CTRL_ENABLE       (1u << 0)
 #define MPU_CTRL_PRIVDEFENA   (1u << 2)

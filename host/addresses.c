@@ -1,0 +1,240 @@
+// Which function and line of the source an address of a program belongs to.
+//
+// Written from the DWARF Debugging Information Format, version 5 (sections 3.3.8 "Inlinable and
+// Inlined Subroutines", 6.2 "Line Number Information"), the documentation of elfutils' libdw, and
+// the ELF for the Arm Architecture (bit 0 of a function's value says Thumb).
+//
+// SPDX-License-Identifier: MIT
+#include "host/addresses.h"
+
+#include "host/file.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <gelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct ql_addresses {
+    char *path;
+    struct stat stamp; // of the file when it was read
+    uint8_t *bytes;
+    Elf *elf;
+    Dwarf *dwarf; // a null pointer: no debug information
+};
+
+static int read_elf(struct ql_addresses *addresses, size_t size, struct ql_failure *failure)
+{
+    GElf_Ehdr header;
+    addresses->elf =
+        elf_version(EV_CURRENT) != EV_NONE ? elf_memory((char *)addresses->bytes, size) : NULL;
+    if (addresses->elf == NULL || gelf_getehdr(addresses->elf, &header) == NULL) {
+        ql_fail(failure, QL_IMAGE_DAMAGED, "%s is no ELF file that can be read", addresses->path);
+        ql_hint(failure, "it is the file that the linker leaves, not the .bin or .hex made of it");
+        return -QL_IMAGE_DAMAGED;
+    }
+    if (header.e_machine != EM_ARM || header.e_ident[EI_CLASS] != ELFCLASS32)
+        return ql_fail(failure, QL_IMAGE_MACHINE, "%s is no 32-bit ARM program", addresses->path);
+    addresses->dwarf = dwarf_begin_elf(addresses->elf, DWARF_C_READ, NULL);
+    return 0;
+}
+
+int ql_addresses_open(struct ql_addresses **addresses, const char *path, struct ql_failure *failure)
+{
+    size_t size = 0;
+    struct ql_addresses *opened = calloc(1, sizeof *opened);
+    *addresses = NULL;
+    if (opened == NULL || (opened->path = strdup(path)) == NULL) {
+        free(opened);
+        return ql_fail_memory(failure);
+    }
+    if (stat(path, &opened->stamp) != 0)
+        opened->stamp = (struct stat){0};
+    int result = ql_file_read(path, &opened->bytes, &size, failure);
+    if (result == 0)
+        result = read_elf(opened, size, failure);
+    if (result != 0)
+        ql_addresses_close(opened);
+    else
+        *addresses = opened;
+    return result;
+}
+
+void ql_addresses_close(struct ql_addresses *addresses)
+{
+    if (addresses == NULL)
+        return;
+    if (addresses->dwarf != NULL)
+        dwarf_end(addresses->dwarf);
+    if (addresses->elf != NULL)
+        elf_end(addresses->elf);
+    free(addresses->bytes);
+    free(addresses->path);
+    free(addresses);
+}
+
+void ql_addresses_refresh(struct ql_addresses **addresses)
+{
+    struct ql_addresses *other = NULL;
+    struct ql_failure ignored;
+    struct stat stamp;
+    if (*addresses == NULL || stat((*addresses)->path, &stamp) != 0)
+        return;
+    const struct stat *before = &(*addresses)->stamp;
+    if (stamp.st_ino == before->st_ino && stamp.st_size == before->st_size &&
+        stamp.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+        stamp.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+        return;
+    if (ql_addresses_open(&other, (*addresses)->path, &ignored) != 0)
+        return;
+    ql_addresses_close(*addresses);
+    *addresses = other;
+}
+
+static bool is_code(const struct ql_addresses *addresses, uint32_t address)
+{
+    for (Elf_Scn *scan = elf_nextscn(addresses->elf, NULL); scan != NULL;
+         scan = elf_nextscn(addresses->elf, scan)) {
+        GElf_Shdr section;
+        if (gelf_getshdr(scan, &section) != NULL && section.sh_type != SHT_NOBITS &&
+            (section.sh_flags & (SHF_ALLOC | SHF_EXECINSTR)) == (SHF_ALLOC | SHF_EXECINSTR) &&
+            address >= section.sh_addr && address - section.sh_addr < section.sh_size)
+            return true;
+    }
+    return false;
+}
+
+// The compilation unit; where a compiler left no table of addresses, all of them are asked.
+static bool find_unit(const struct ql_addresses *addresses, uint32_t address, Dwarf_Die *unit)
+{
+    if (addresses->dwarf == NULL)
+        return false;
+    if (dwarf_addrdie(addresses->dwarf, address, unit) != NULL)
+        return true;
+    Dwarf_CU *scan = NULL;
+    while (dwarf_get_units(addresses->dwarf, scan, &scan, NULL, NULL, unit, NULL) == 0) {
+        if (dwarf_haspc(unit, address) > 0)
+            return true;
+    }
+    return false;
+}
+
+static void set_file(struct ql_place *place, Dwarf_Die *unit, const char *file)
+{
+    Dwarf_Attribute attribute;
+    const char *folder = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
+    const int length = file[0] == '/' || folder == NULL
+                           ? snprintf(place->file, sizeof place->file, "%s", file)
+                           : snprintf(place->file, sizeof place->file, "%s/%s", folder, file);
+    if (length < 0 || (size_t)length >= sizeof place->file)
+        place->line = 0;
+}
+
+static void set_function(struct ql_place *place, const char *name)
+{
+    snprintf(place->function, sizeof place->function, "%s", name != NULL ? name : "??");
+}
+
+// Where an inlined function was called.
+static void set_call(struct ql_place *place, Dwarf_Die *unit, Dwarf_Die *inlined)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Word number = 0;
+    Dwarf_Word line = 0;
+    Dwarf_Files *files = NULL;
+    if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attribute), &number) != 0 ||
+        dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &attribute), &line) != 0 ||
+        dwarf_getsrcfiles(unit, &files, NULL) != 0)
+        return;
+    const char *file = dwarf_filesrc(files, number, NULL, NULL);
+    place->line = (unsigned)line;
+    if (file != NULL)
+        set_file(place, unit, file);
+    else
+        place->line = 0;
+}
+
+// The function of the symbol table that the address lies in.
+static const char *find_symbol(const struct ql_addresses *addresses, uint32_t address)
+{
+    const char *name = NULL;
+    for (Elf_Scn *scan = elf_nextscn(addresses->elf, NULL); scan != NULL;
+         scan = elf_nextscn(addresses->elf, scan)) {
+        GElf_Shdr section;
+        GElf_Sym symbol;
+        Elf_Data *data = NULL;
+        if (gelf_getshdr(scan, &section) == NULL || section.sh_type != SHT_SYMTAB ||
+            (data = elf_getdata(scan, NULL)) == NULL)
+            continue;
+        for (int i = 0; gelf_getsym(data, i, &symbol) != NULL && name == NULL; i++) {
+            const uint64_t first = symbol.st_value & ~UINT64_C(1);
+            if (GELF_ST_TYPE(symbol.st_info) == STT_FUNC && address >= first &&
+                address - first < symbol.st_size)
+                name = elf_strptr(addresses->elf, section.sh_link, symbol.st_name);
+        }
+    }
+    return name;
+}
+
+// From the innermost function outwards, as far as they were inlined. Returns how many places.
+static size_t name_functions(Dwarf_Die *unit, uint32_t address, struct ql_place *places)
+{
+    Dwarf_Die *scopes = NULL;
+    const int scope_count = dwarf_getscopes(unit, address, &scopes);
+    size_t count = 0;
+    for (int i = 0; i < scope_count && count < QL_PLACES_MAX; i++) {
+        const int tag = dwarf_tag(&scopes[i]);
+        if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
+            continue;
+        set_function(&places[count++], dwarf_diename(&scopes[i]));
+        if (tag == DW_TAG_subprogram)
+            break;
+        if (count < QL_PLACES_MAX) {
+            places[count] = (struct ql_place){0};
+            set_call(&places[count], unit, &scopes[i]);
+        }
+    }
+    free(scopes);
+    return count;
+}
+
+size_t ql_addresses_find(const struct ql_addresses *addresses, uint32_t address,
+                         struct ql_place places[QL_PLACES_MAX])
+{
+    Dwarf_Die unit;
+    size_t count = 0;
+    if (!is_code(addresses, address))
+        return 0;
+    places[0] = (struct ql_place){0};
+    if (find_unit(addresses, address, &unit)) {
+        Dwarf_Line *line = dwarf_getsrc_die(&unit, address);
+        const char *file = line != NULL ? dwarf_linesrc(line, NULL, NULL) : NULL;
+        int number = 0;
+        if (file != NULL && dwarf_lineno(line, &number) == 0 && number > 0) {
+            places[0].line = (unsigned)number;
+            set_file(&places[0], &unit, file);
+        }
+        count = name_functions(&unit, address, places);
+    }
+    if (count > 0)
+        return count;
+    set_function(&places[0], find_symbol(addresses, address));
+    return 1;
+}
+
+size_t ql_addresses_find_call(const struct ql_addresses *addresses, uint32_t return_address,
+                              struct ql_place places[QL_PLACES_MAX])
+{
+    // The last bytes of the call, which are its own in either length.
+    return ql_addresses_find(addresses, (return_address & ~UINT32_C(1)) - 2, places);
+}
+
+void ql_place_format(const struct ql_place *place, char text[QL_PLACE_TEXT_SIZE])
+{
+    const int length = snprintf(text, QL_PLACE_TEXT_SIZE, "%s", place->function);
+    if (place->line > 0 && length > 0)
+        snprintf(text + length, QL_PLACE_TEXT_SIZE - (size_t)length, " at %s:%u", place->file,
+                 place->line);
+}
