@@ -20,7 +20,9 @@ COMMON   := -std=c11 $(WARNINGS) -I. -MMD -MP -DQUADLANE_VERSION='"$(VERSION)"'
 # The path of the checkout stays out of the objects, so that the same sources give the same bytes.
 COMMON   += -ffile-prefix-map=$(CURDIR)=.
 
-HOST_CFLAGS := $(COMMON) -O2 -g -D_GNU_SOURCE
+HOST_CFLAGS := $(COMMON) -O2 -g -D_GNU_SOURCE -fstack-protector-strong \
+               -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HOST_LDFLAGS := -Wl,-z,relro,-z,now
 ASAN_CFLAGS := $(COMMON) -O1 -g -D_GNU_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=all \
                -fno-omit-frame-pointer
 ARM_CPU     := -mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard
@@ -59,7 +61,8 @@ include sdk/sdk.mk
 include tests/tests.mk
 include docs/docs.mk
 include tools/tools.mk
+include tools/dist/dist.mk
 
 all: $(ALL)
 
--include $(shell find $(BUILD) -path $(BUILD)/third_party -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) \( -path $(BUILD)/third_party -o -path $(BUILD)/packaging \) -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -156,10 +156,12 @@ static void set_call(struct ql_place *place, Dwarf_Die *unit, Dwarf_Die *inlined
         place->line = 0;
 }
 
-// The function of the symbol table that the address lies in.
+// The function of the symbol table that the address lies in; one written in assembly may have no
+// size.
 static const char *find_symbol(const struct ql_addresses *addresses, uint32_t address)
 {
     const char *name = NULL;
+    uint64_t nearest = 0;
     for (Elf_Scn *scan = elf_nextscn(addresses->elf, NULL); scan != NULL;
          scan = elf_nextscn(addresses->elf, scan)) {
         GElf_Shdr section;
@@ -168,11 +170,13 @@ static const char *find_symbol(const struct ql_addresses *addresses, uint32_t ad
         if (gelf_getshdr(scan, &section) == NULL || section.sh_type != SHT_SYMTAB ||
             (data = elf_getdata(scan, NULL)) == NULL)
             continue;
-        for (int i = 0; gelf_getsym(data, i, &symbol) != NULL && name == NULL; i++) {
+        for (int i = 0; gelf_getsym(data, i, &symbol) != NULL; i++) {
             const uint64_t first = symbol.st_value & ~UINT64_C(1);
-            if (GELF_ST_TYPE(symbol.st_info) == STT_FUNC && address >= first &&
-                address - first < symbol.st_size)
-                name = elf_strptr(addresses->elf, section.sh_link, symbol.st_name);
+            if (GELF_ST_TYPE(symbol.st_info) != STT_FUNC || address < first || first < nearest ||
+                (symbol.st_size > 0 && address - first >= symbol.st_size))
+                continue;
+            nearest = first;
+            name = elf_strptr(addresses->elf, section.sh_link, symbol.st_name);
         }
     }
     return name;
@@ -181,9 +185,12 @@ static const char *find_symbol(const struct ql_addresses *addresses, uint32_t ad
 // From the innermost function outwards, as far as they were inlined. Returns how many places.
 static size_t name_functions(Dwarf_Die *unit, uint32_t address, struct ql_place *places)
 {
+    Dwarf_Die *innermost = NULL;
     Dwarf_Die *scopes = NULL;
-    const int scope_count = dwarf_getscopes(unit, address, &scopes);
     size_t count = 0;
+    // The other scopes that the first call finds are those of the source, not of the call.
+    const int found = dwarf_getscopes(unit, address, &innermost);
+    const int scope_count = found > 0 ? dwarf_getscopes_die(&innermost[0], &scopes) : 0;
     for (int i = 0; i < scope_count && count < QL_PLACES_MAX; i++) {
         const int tag = dwarf_tag(&scopes[i]);
         if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
@@ -196,6 +203,7 @@ static size_t name_functions(Dwarf_Die *unit, uint32_t address, struct ql_place 
             set_call(&places[count], unit, &scopes[i]);
         }
     }
+    free(innermost);
     free(scopes);
     return count;
 }

@@ -170,7 +170,8 @@ void ql_fault_report(const uint32_t *msp, const uint32_t *psp, uint32_t exc_retu
                      const uint32_t *saved)
 {
     static uint32_t reporting;
-    static struct ql_fault fault;
+    // Below all stacks, where no call is looked for.
+    static QL_NOINIT struct ql_fault fault;
 
     // A fault in here: the first one is the one to tell.
     if (reporting == REPORTING)

@@ -17,6 +17,7 @@
 #define EXC_RETURN_PSP   (1u << 2)
 #define EXC_RETURN_NOFPU (1u << 4)
 #define SCAN_WORDS       1024u
+#define SCAN_SIZE        (4u * SCAN_WORDS)
 
 static uint32_t address_of(const void *place)
 {
@@ -53,6 +54,24 @@ static const uint32_t *frame_find(uint32_t sp, uint32_t cfsr)
                                                                                      : NULL;
 }
 
+// A stack that was too small, rather than a stack pointer that went astray.
+static bool is_full(uint32_t sp, uint32_t cfsr)
+{
+    const uint32_t limit = address_of(ql_stack_limit);
+
+    return (cfsr & QL_CFSR_STACKING) && (stack_end(sp) != 0 || limit - sp <= SCAN_SIZE);
+}
+
+// Where calls can be looked for without a stack pointer that can be believed: what is below the
+// limit is not the stack's.
+static uint32_t scan_start(bool full)
+{
+    const uint32_t limit = address_of(ql_stack_limit);
+    const uint32_t top = address_of(ql_stack_top);
+
+    return full || top - limit < SCAN_SIZE ? limit : top - SCAN_SIZE;
+}
+
 static bool is_inside(uint32_t address, const char *first, const char *end)
 {
     return address >= address_of(first) + 4 && address < address_of(end);
@@ -71,14 +90,22 @@ static bool is_return_address(uint32_t value)
            (behind[-1] & 0xFF87u) == 0x4780u;
 }
 
-static unsigned calls_find(uint32_t sp, uint32_t *calls)
+// The first ones from `sp` on; where nothing tells which are old, the outermost are the surest.
+static unsigned calls_find(uint32_t sp, bool outermost, uint32_t *calls)
 {
     const uint32_t end = stack_end(sp);
     unsigned count = 0;
 
-    for (unsigned i = 0; i < SCAN_WORDS && count < QL_DUMP_CALLS_MAX && sp < end; i++, sp += 4)
-        if (is_return_address(*words_at(sp)))
-            calls[count++] = *words_at(sp);
+    for (unsigned i = 0; i < SCAN_WORDS && sp < end; i++, sp += 4) {
+        if (!is_return_address(*words_at(sp)))
+            continue;
+        if (count == QL_DUMP_CALLS_MAX && !outermost)
+            break;
+        if (count == QL_DUMP_CALLS_MAX)
+            for (count = 0; count < QL_DUMP_CALLS_MAX - 1; count++)
+                calls[count] = calls[count + 1];
+        calls[count++] = *words_at(sp);
+    }
     return count;
 }
 
@@ -86,7 +113,9 @@ void ql_fault_gather(struct ql_fault *fault, uint32_t sp, uint32_t exc_return)
 {
     uint32_t *const words = fault->words;
     const uint32_t cfsr = SCB_CFSR;
-    uint32_t flags = (cfsr & QL_CFSR_STACKING) ? QL_DUMP_STACK_FULL : 0;
+    uint32_t flags = is_full(sp, cfsr) ? QL_DUMP_STACK_FULL : 0;
+    uint32_t calls_from = sp;
+    bool astray = false;
 
     for (unsigned i = 0; i < QL_DUMP_WORDS; i++)
         words[i] = 0;
@@ -98,8 +127,10 @@ void ql_fault_gather(struct ql_fault *fault, uint32_t sp, uint32_t exc_return)
         words[QL_DUMP_PSR] = fault->frame[FRAME_PSR];
         sp += 4 * (exc_return & EXC_RETURN_NOFPU ? FRAME_WORDS : FRAME_WORDS_FPU);
         sp += fault->frame[FRAME_PSR] & PSR_PADDED ? 4 : 0;
-    } else if (flags != 0 && !(exc_return & EXC_RETURN_PSP)) {
-        sp = address_of(ql_stack_limit); // what is below is not the stack's
+        calls_from = sp;
+    } else if (!(exc_return & EXC_RETURN_PSP)) {
+        astray = flags == 0;
+        calls_from = scan_start(!astray);
     }
     words[QL_DUMP_SP] = sp;
     words[QL_DUMP_PROGRAM] = address_of(ql_image_start);
@@ -108,8 +139,9 @@ void ql_fault_gather(struct ql_fault *fault, uint32_t sp, uint32_t exc_return)
     words[QL_DUMP_FAULT_ADDRESS] = cfsr & QL_CFSR_MMARVALID   ? SCB_MMFAR
                                    : cfsr & QL_CFSR_BFARVALID ? SCB_BFAR
                                                               : 0;
-    words[QL_DUMP_KIND] = QL_DUMP_KIND_MAKE(m7_exception_number(), flags,
-                                            calls_find(sp, words + QL_DUMP_CALLS), exc_return);
+    words[QL_DUMP_KIND] =
+        QL_DUMP_KIND_MAKE(m7_exception_number(), flags,
+                          calls_find(calls_from, astray, words + QL_DUMP_CALLS), exc_return);
     words[QL_DUMP_CHECK] = ql_dump_check(words);
 }
 

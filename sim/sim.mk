@@ -20,7 +20,7 @@ SIM_OBJECTS   := $(patsubst %.c,%.o,$(filter-out sim/main.c,$(wildcard sim/*.c s
 SIM_LIBRARIES := -rdynamic -lunicorn -lelf -ldl $(SIM_PERIPHERAL_LIBS) -lm
 
 $(BUILD)/quadlane-board: $(addprefix $(BUILD)/host/,$(SIM_OBJECTS) sim/main.o)
-	$(HOST_CC) $^ $(SIM_LIBRARIES) -o $@
+	$(HOST_CC) $(HOST_LDFLAGS) $^ $(SIM_LIBRARIES) -o $@
 
 ALL += $(BUILD)/quadlane-board
 

@@ -11,6 +11,7 @@ help:
 	@echo "make test       every test, one summary line at the end"
 	@echo "make test-linux a real Linux kernel in QEMU at the board's USB: quadlane on /dev/ttyACM0, lsusb, usbip"
 	@echo "make check      what CI runs: build, tidy, size limits, tests, demo, fuzzing for $(FUZZ_SECONDS) s a target"
+	@echo "make dist       what is handed out, in build/dist: the tool as one file, Debian packages, sources; make test-dist"
 	@echo "make bench      what updates and starts cost, in virtual time; fails above the limits"
 	@echo "make campaign   cuts the power at every operation of the flash chip, CAMPAIGN_CUTS=10000 times"
 	@echo "make size       sizes of the images; fails above the limits"
@@ -18,7 +19,7 @@ help:
 	@echo "make tidy       layout and style rules"
 	@echo "make docs       the manual for a browser, build/docs/manual.html; make pictures: the SVGs of docs/pictures"
 	@echo "make recordings runs the sessions of docs/pictures anew on the virtual board"
-	@echo "make install    tool, virtual board, bootloaders, udev rules, pages, completion into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
+	@echo "make install    tool, virtual board, bootloaders, SDK, udev rules, pages, completion into \$$(DESTDIR)\$$(PREFIX), PREFIX=/usr/local"
 	@echo "make uninstall  takes it away again"
 	@echo "make clean      remove build/"
 
@@ -71,9 +72,11 @@ INSTALLED_PROGRAMS := $(BUILD)/quadlane $(BUILD)/quadlane-board
 INSTALLED_DOCS     := README.md SPEC.md DESIGN.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*/*.md) $(PICTURES)
 INSTALLED_RULES    := host/70-quadlane.rules
 INSTALLED_DEBUG    := $(shell find debug -type f)
+# What a program needs to be built: sdk/app.mk finds the rest relative to itself.
+INSTALLED_SDK      := $(shell find sdk -type f ! -name sdk.mk ! -path '*/build/*' ! -path '*/__pycache__/*') \
+                      $(shell grep -rhos 'abi/[a-z_]*\.h' sdk --include='*.[ch]' | sort -u) tools/fetch_sources
 INSTALLED_IMAGES    = $(FIRMWARE_BOARDS:%=$(BUILD)/firmware/%-flash.bin) $(FIRMWARE_STAGED:%=$(BUILD)/firmware/%-ram.exst) \
                      $(FIRMWARE_LOADERS)
-
 
 # Where each of them goes; zsh of a distribution may look elsewhere (Debian's packages: vendor-completions); udev reads rules under /usr and under /usr/local.
 installed_programs = $(DESTDIR)$(PREFIX)/bin
@@ -85,12 +88,14 @@ installed_pages    = $(DESTDIR)$(PREFIX)/share/man/man1
 installed_bash     = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/quadlane
 installed_zsh      = $(DESTDIR)$(PREFIX)/share/zsh/$(ZSH_FUNCTIONS)/_quadlane
 
-.PHONY: install uninstall
-install: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES) $(MANUAL) $(MAN_PAGES) $(COMPLETIONS)
+.PHONY: install uninstall installed
+installed: $(INSTALLED_PROGRAMS) $(INSTALLED_IMAGES) $(MANUAL) $(MAN_PAGES) $(COMPLETIONS)
+install: installed
 	install -D -m 755 -t $(installed_programs) $(INSTALLED_PROGRAMS)
 	install -D -m 644 -t $(installed_rules) $(INSTALLED_RULES)
-	for file in $(INSTALLED_DEBUG); do install -D -m 644 $$file $(installed_share)/$$file || exit 1; done
-	chmod 755 $(installed_share)/debug/*.sh
+	for file in $(INSTALLED_DEBUG) $(INSTALLED_SDK); do \
+	    [ -x $$file ] && mode=755 || mode=644; install -D -m $$mode $$file $(installed_share)/$$file || exit 1; \
+	done
 	install -D -m 644 -t $(installed_share)/firmware $(INSTALLED_IMAGES)
 	for file in $(INSTALLED_DOCS); do install -D -m 644 $$file $(installed_docs)/$$file || exit 1; done
 	install -D -m 644 -t $(installed_pages) $(MAN_PAGES)

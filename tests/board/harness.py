@@ -198,6 +198,14 @@ def run_tool(*arguments, limit_s=60, environment=None):
                           env={**os.environ, **(environment or {})})
 
 
+def copy_sources(folder, built=()):
+    """A tree to change and to build in: all sources, and of build/ these folders, so that only what is new gets built."""
+    shutil.copytree(ROOT, folder, ignore=lambda path, names: {"build", ".git"} & set(names)
+                    if pathlib.Path(path) == ROOT else set(), dirs_exist_ok=True)
+    for part in built:
+        shutil.copytree(ROOT / "build" / part, folder / "build" / part)
+
+
 def wait_for(condition, limit_s, what):
     deadline = time.monotonic() + limit_s
     while not condition():

@@ -4,27 +4,14 @@
 SPDX-License-Identifier: MIT
 """
 import re
-import shutil
 import subprocess
 import tempfile
 import pathlib
 
-from harness import GUESTS, ROOT, Board, check, check_tool, json_of, run_tests
+from harness import GUESTS, ROOT, Board, check, check_tool, copy_sources, json_of, run_tests
 
 NEW, MODEL = "my_board", "weact_ministm32h750"
-PARTS = ["Makefile", "abi", "core", "firmware", "sim", "host", "sdk", "tests", "tools", "debug", "docs"]
-BUILT = ["host/sim", "firmware", "loader"]  # so that only what is new gets built
-
-
-def copy_of_the_sources(folder):
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part)
-        else:
-            shutil.copy2(source, folder / part)
-    for part in BUILT:
-        shutil.copytree(ROOT / "build" / part, folder / "build" / part)
+BUILT = ["host/sim", "firmware", "loader"]
 
 
 def replace(path, *pairs):
@@ -52,7 +39,7 @@ def test_walk_through():
     """three new files, make, and the board works"""
     with tempfile.TemporaryDirectory(prefix="quadlane-test-") as name:
         folder = pathlib.Path(name)
-        copy_of_the_sources(folder)
+        copy_sources(folder, BUILT)
         add_the_board(folder)
         image = f"build/firmware/{NEW}-flash.bin"
         loaders = [f"build/firmware/{NEW}.stldr", f"build/firmware/{NEW}.FLM"]

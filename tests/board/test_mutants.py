@@ -16,7 +16,6 @@ import sys
 import harness
 
 WORK = harness.ROOT / "build/mutants"
-SOURCES = ["Makefile", "abi", "core", "firmware", "host", "sim", "sdk", "tests", "tools"]
 VIOLATION_EXIT = 10
 
 
@@ -103,13 +102,7 @@ def build(mutant, number):
     """The mutant's image; objects of unchanged files are taken over."""
     folder = WORK / str(number)
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name in SOURCES:
-        source = harness.ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
-        copy(source, folder / name)
-    (folder / "build").mkdir()
-    shutil.copytree(harness.ROOT / "build/firmware", folder / "build/firmware")
+    harness.copy_sources(folder, ["firmware"])
     for name, old, new in mutant.edits:
         path = folder / name
         text = path.read_text()

@@ -55,7 +55,7 @@ def run_page(page):
     shown = list(blocks(page))
     if not shown:
         return
-    with harness.Board(usb=True, speed="max", timeout_s=600) as board:
+    with harness.Board(usb=True, speed="max") as board:
         folder = board.folder / "runtime"
         folder.mkdir()
         (folder / "h750_w25q128.sock").symlink_to(board.usb_path)

@@ -18,7 +18,9 @@ EXPECTED = {"bin/quadlane": 0o755, "bin/quadlane-board": 0o755, "lib/udev/rules.
             "share/doc/quadlane/README.md": 0o644,
             **{f"share/doc/quadlane/{page.relative_to(ROOT)}": 0o644 for page in (ROOT / "docs").rglob("*.md")},
             "share/quadlane/debug/openocd/h750_w25q128.cfg": 0o644,
-            "share/quadlane/firmware/h750_w25q128-flash.bin": 0o644}
+            "share/quadlane/firmware/h750_w25q128-flash.bin": 0o644,
+            "share/quadlane/sdk/app.mk": 0o644, "share/quadlane/sdk/link/keep_layout": 0o755,
+            "share/quadlane/sdk/examples/blink/main.c": 0o644, "share/quadlane/abi/handoff.h": 0o644}
 IMAGES = [path.relative_to(ROOT) for pattern in ("*-flash.bin", "*-ram.exst")
           for path in sorted((ROOT / "build/firmware").glob(pattern))]
 

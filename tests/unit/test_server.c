@@ -164,6 +164,25 @@ static void info_without_a_chip(void **state)
     assert_int_equal(rig_begin(&rig, 1, AT, &byte, 1, 0), 12);
 }
 
+// SPEC.md section 22: the words 1 to 15, as they are.
+static void info_tells_a_fault_dump(void **state)
+{
+    (void)state;
+    static const uint32_t dump[16] = {1, 0x04030201, [7] = 0x8200, [15] = 0xFEDCBA98};
+    struct ql_frame answer;
+    const uint8_t *found = NULL;
+    rig.facts.fault_dump = dump;
+    assert_int_equal(rig_request(&rig, 0x02, NULL, 0, &answer), 0);
+    for (unsigned at = 8; at < answer.length; at += 2u + answer.payload[at + 1])
+        if (answer.payload[at] == 0x20)
+            found = answer.payload + at;
+    assert_non_null(found);
+    assert_int_equal(found[1], 60);
+    assert_memory_equal(found + 2, "\1\2\3\4\0\0\0\0", 8);
+    assert_memory_equal(found + 2 + 4 * 6, "\0\x82\0\0", 4);
+    assert_memory_equal(found + 2 + 4 * 14, "\x98\xBA\xDC\xFE", 4);
+}
+
 static void info_while_an_update_is_open_does_not_touch_the_chip(void **state)
 {
     (void)state;
@@ -496,6 +515,7 @@ int main(void)
         SERVER_TEST(vectors_outside_the_session),
         SERVER_TEST(info_tells_what_the_vector_tells),
         SERVER_TEST(info_without_a_chip),
+        SERVER_TEST(info_tells_a_fault_dump),
         SERVER_TEST(info_while_an_update_is_open_does_not_touch_the_chip),
         SERVER_TEST(requests_for_the_chip_are_busy_while_an_update_is_open),
         SERVER_TEST(read_reaches_every_byte_and_no_further),
