@@ -3,6 +3,7 @@
 
 SPDX-License-Identifier: MIT
 """
+import os
 import pathlib
 import shutil
 import socket
@@ -73,6 +74,21 @@ def finds_hosts(processor):
         check(connection.recv(1), "the tool connected and said nothing")
         connection.close()
         process.wait(60)
+
+
+def test_share():
+    """with the archive of its other files beside it, it finds its bootloaders"""
+    with tempfile.TemporaryDirectory(prefix="quadlane-test-") as folder:
+        tool = pathlib.Path(folder) / "bin/quadlane"
+        tool.parent.mkdir()
+        shutil.copy(dist_file("quadlane-*-linux-x86_64"), tool)
+        ask = [tool, "install", "--board", "h750_w25q128", "--via", "openocd"]
+        environment = {**os.environ, "QUADLANE_USB_DEVICES": folder}  # none
+        before = subprocess.run(ask, capture_output=True, text=True, timeout=20, env=environment)
+        check_equal(before.returncode, 82, f"without: {before}")
+        subprocess.run(["tar", "-x", "-C", folder, "-f", dist_file("quadlane-*-share.tar.xz")], check=True)
+        after = subprocess.run(ask, capture_output=True, text=True, timeout=20, env=environment)
+        check("no debug probe" in after.stderr, f"with it: {after}")
 
 
 def test_amd64_alone():
