@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,6 +80,15 @@ static int follow(struct ql_capture *capture, struct ql_child *child, const char
     return 0;
 }
 
+static void note_words(const char *const *words, const struct ql_observer *observer)
+{
+    char line[320] = "";
+    size_t length = 0;
+    for (size_t i = 0; words[i] != NULL && length < sizeof line; i++)
+        length += (size_t)snprintf(line + length, sizeof line - length, " %s", words[i]);
+    ql_note(observer, "runs%s", line);
+}
+
 int ql_capture_run(struct ql_capture *capture, const char *const *words, uint64_t limit_ns,
                    const struct ql_observer *observer, struct ql_failure *failure)
 {
@@ -87,6 +97,7 @@ int ql_capture_run(struct ql_capture *capture, const char *const *words, uint64_
     struct ql_child child;
     capture->text[0] = '\0';
     capture->length = 0;
+    note_words(words, observer);
     if (pipe2(ends, O_CLOEXEC) != 0)
         return ql_fail(failure, QL_INTERNAL, "no pipe can be made: %s", strerror(errno));
     // execvp() does not change them.

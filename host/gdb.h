@@ -13,7 +13,7 @@ struct ql_gdb;
 struct ql_gdb_hooks {
     void *context;
     // A sentence for people, without a line end.
-    void (*say)(void *context, const char *text);
+    void (*say)(void *context, const char *text, bool is_failure);
     // Connects to the board over USB and reads INFO; with `unlock` it is also shown its key.
     // *serial: a null pointer if it is not known. A second call comes only after `disconnect`.
     int (*connect)(void *context, const char *serial, uint64_t wait_ns, bool unlock,

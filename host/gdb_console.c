@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TOLD_SIZE     860  // a sentence and its hint
 #define O_PACKET_TEXT 200U // bytes in one O packet: every GDB has room for it
 
 void ql_gdb_flush_console(struct ql_gdb *gdb)
@@ -43,20 +44,23 @@ static void add_line(struct ql_gdb *gdb, const char *text)
 
 void ql_gdb_tell(struct ql_gdb *gdb, const char *format, ...)
 {
-    char text[860];
+    char text[TOLD_SIZE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    gdb->hooks.say(gdb->hooks.context, text);
+    gdb->hooks.say(gdb->hooks.context, text, false);
     add_line(gdb, text);
 }
 
 void ql_gdb_tell_failure(struct ql_gdb *gdb, const struct ql_failure *failure)
 {
     gdb->result = -(int)failure->code;
-    ql_gdb_tell(gdb, "%s%s%s", failure->sentence, failure->hint[0] != '\0' ? "; help: " : "",
-                failure->hint);
+    char text[TOLD_SIZE];
+    snprintf(text, sizeof text, "%s%s%s", failure->sentence,
+             failure->hint[0] != '\0' ? "; help: " : "", failure->hint);
+    gdb->hooks.say(gdb->hooks.context, text, true);
+    add_line(gdb, text);
 }
 
 void ql_gdb_answer_failure(struct ql_gdb *gdb, const struct ql_failure *failure)

@@ -86,6 +86,8 @@ static int run(struct lockstep *lockstep, uint64_t limit_ns)
     const uint32_t size = ql_load_u32(header + 4);
     lockstep->configured = header[0] == 1;
     lockstep->now_ns = ql_load_u32(header + 8) | (uint64_t)ql_load_u32(header + 12) << 32;
+    if (size == 0)
+        return 0;
     if (make_room(lockstep, size) != 0)
         return -QL_BOARD_LOST;
     const int result = receive(lockstep, lockstep->waiting + lockstep->waiting_end, size);

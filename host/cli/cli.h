@@ -240,6 +240,8 @@ int cli_ask(struct cli *cli, const char *phrase, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 // The observer of the verbs: progress, Ctrl-C, and with --verbose notes on stderr.
 struct ql_observer cli_observer(struct cli *cli);
+// A line on stderr, with the time since the tool's start.
+void cli_note(struct cli *cli, const char *text);
 // The sentence and the hint, on stderr.
 void cli_print_failure(const struct ql_failure *failure);
 

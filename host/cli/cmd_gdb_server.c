@@ -17,11 +17,17 @@ struct server {
     const char *serial; // --serial
 };
 
-static void say(void *context, const char *text)
+static void say(void *context, const char *text, bool is_failure)
 {
     const struct server *server = context;
     progress_finish(&server->cli->progress);
-    fprintf(stderr, "quadlane: %s\n", text);
+    if (is_failure || !cli_has(server->cli, CLI_QUIET))
+        fprintf(stderr, "quadlane: %s\n", text);
+}
+
+static void note(void *context, const char *text)
+{
+    cli_note(((struct server *)context)->cli, text);
 }
 
 static bool interrupted(void *context)
@@ -88,7 +94,8 @@ static int serve(struct cli *cli, const struct ql_gdb_options *options)
     int result = ql_gdb_open(&server.gdb, options, &hooks, &cli->failure);
     if (result != 0)
         return result;
-    cli->observer = (struct ql_observer){&server, show_progress, cancelled, NULL};
+    cli->observer = (struct ql_observer){&server, show_progress, cancelled,
+                                         cli_has(cli, CLI_VERBOSE) ? note : NULL};
     if (!cli_has(cli, CLI_QUIET))
         fprintf(stderr, "quadlane: the debugger connects to %s\n", ql_gdb_address(server.gdb));
     result = ql_gdb_run(server.gdb, &cli->failure);

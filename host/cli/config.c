@@ -151,10 +151,8 @@ static int take_setting(struct config *config, struct config_entry *entry, char 
         snprintf(sentence, sizeof sentence, "%.80s: %s", trim(text), problem);
         return fail_line(config, entry, sentence, failure);
     }
-    const bool is_path =
-        entry->option->value != NULL &&
-        (strcmp(entry->option->value, "FILE") == 0 || strcmp(entry->option->value, "PATH") == 0);
-    entry->value = is_path ? resolve(&config->files[entry->file], value) : strdup(value);
+    entry->value =
+        is_path(entry->option) ? resolve(&config->files[entry->file], value) : strdup(value);
     if (entry->value == NULL)
         return ql_fail_memory(failure);
     config->entries[config->count++] = *entry;

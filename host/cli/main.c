@@ -74,14 +74,18 @@ static void observer_progress(void *context, const struct ql_progress *progress)
 }
 
 // In one go: several processes may write to the same terminal.
-static void observer_note(void *context, const char *text)
+void cli_note(struct cli *cli, const char *text)
 {
-    struct cli *cli = context;
     const struct ql_clock clock = ql_clock_system();
     progress_finish(&cli->progress);
     fprintf(stderr, "[%7.3f] %s%s%s\n", (double)(ql_clock_now(&clock) - started_ns) / 1e9,
             cli->note_label != NULL ? cli->note_label : "", cli->note_label != NULL ? ": " : "",
             text);
+}
+
+static void observer_note(void *context, const char *text)
+{
+    cli_note(context, text);
 }
 
 struct ql_observer cli_observer(struct cli *cli)

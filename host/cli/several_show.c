@@ -33,18 +33,21 @@ static const char *label_of(const struct several_board *board)
     return board->serial[0] != '\0' ? board->serial : board->port;
 }
 
-static const char *end_of(const struct several_board *board)
+// More lines than the screen has rows cannot be drawn over.
+static enum progress_mode mode_of(const struct several *several)
 {
-    return is_ok(board) ? "ok" : text_of(board->outcome, "error", "message");
+    const bool fits = (int)several->count < terminal_height(stderr);
+    return several->mode == PROGRESS_BAR && !fits ? PROGRESS_LINES : several->mode;
 }
 
 // Where nothing can be drawn over: a line for each phase that begins, and for the end.
 void several_tell(const struct several *several, const struct several_board *board)
 {
-    if (several->mode != PROGRESS_LINES)
+    if (mode_of(several) != PROGRESS_LINES)
         return;
     if (board->outcome != NULL)
-        fprintf(stderr, "%s: %s\n", label_of(board), end_of(board));
+        fprintf(stderr, "%s: %s\n", label_of(board),
+                is_ok(board) ? "ok" : text_of(board->outcome, "error", "code"));
     else if (!ql_phase_is_waiting(board->meter.phase))
         fprintf(stderr, "%s: %s\n", label_of(board), meter_phase_name(&board->meter));
 }
@@ -52,7 +55,8 @@ void several_tell(const struct several *several, const struct several_board *boa
 static void line_of(const struct several_board *board, int width, char text[METER_TEXT])
 {
     if (board->outcome != NULL)
-        snprintf(text, METER_TEXT, "%s", end_of(board));
+        snprintf(text, METER_TEXT, "%s",
+                 is_ok(board) ? "ok" : text_of(board->outcome, "error", "message"));
     else if (board->meter.active)
         meter_text(&board->meter, width, text);
     else
@@ -83,11 +87,9 @@ void several_show(struct several *several)
     bool over = true;
     for (size_t i = 0; i < several->count; i++)
         over = over && several->boards[i].outcome != NULL;
-    if (several->mode != PROGRESS_BAR || (!over && now_ns < several->drawn_ns + DRAW_NS))
+    if (mode_of(several) != PROGRESS_BAR || (!over && now_ns < several->drawn_ns + DRAW_NS))
         return;
-    // More lines than rows cannot be drawn over; those of another width may have been broken up.
-    if ((int)several->count >= terminal_height(stderr))
-        return;
+    // Lines that were drawn at another width may have been broken up.
     if (several->lines_drawn > 0 && several->width_drawn == width)
         fprintf(stderr, "\033[%dA", several->lines_drawn);
     for (size_t i = 0; i < several->count; i++)

@@ -36,6 +36,7 @@ SETTLE_S = 1.0  # a server that is still there after this time has started
 
 # What is not run here, and why; a pattern is looked for in the command, and in `PAGE: command`. `quadlane` and `quadlane-board` are at least asked whether they know these options.
 NOT_RUN = [
+    (r"^installing.md: ", "`make test-dist` does it, in bare roots"),
     (r"^sudo |^git clone", "changes the computer that runs the tests"),
     (r"^make demo$|^adding-a-board.md: make$", "part of `make check` by itself"),
     (r"^tests/board/test_boards\.py", "part of `make test` by itself"),
@@ -54,6 +55,7 @@ NOT_RUN = [
     (r"--board my_board", "a board that does not exist; tests/board/test_adding_a_board.py makes it"),
 ]
 STAYS = re.compile(r"^(?:\S*/)?quadlane (gdb-server|flash --watch)|debugger_wrapper\.sh")
+COMMAND = re.compile(r"(sudo|apt|apt-get|cd|cp|dfu-util|git|make|openocd|python3|quadlane|quadlane-board|tar) [-\w./]|install -")
 PROBES = [(r"-f interface/stlink\.cfg|-f debug/openocd/adapter/(stlink|jlink)\.cfg", "-f debug/openocd/adapter/virtual.cfg"),
           (r"--adapter (stlink|jlink)|--via openocd", "--adapter virtual")]
 PORTS = ("7184", "2345", "3333", "2331", "3240")  # each page has its own in their place
@@ -320,12 +322,12 @@ def test_languages():
             if language not in LANGUAGES:
                 wrong.append(f"{name}:{number}: the block's language is \"{language}\", not one of {sorted(LANGUAGES)}")
             for at, line in enumerate(lines, number + 1):
-                if language == "text" and line.startswith("$ ") and not not_run(page, line):
+                if language == "text" and (COMMAND.match(line) or line.startswith("$ ") and not not_run(page, line)):
                     wrong.append(f"{name}:{at}: a command in a block that is not run")
         inside = False
         for number, row in enumerate(page.read_text().split("\n"), 1):
             inside ^= row.strip().startswith("```")
-            if not inside and re.match(r"    +(\$ |(build/)?quadlane(-board)? [-a-z]|openocd |make |dfu-util )", row):
+            if not inside and re.match(r"    ", row) and COMMAND.match(re.sub(r"^(\$ )?(build/)?", "", row.strip())):
                 wrong.append(f"{name}:{number}: a command in an indented block: make it a fenced one")
     harness.check(not wrong, "\n".join(wrong))
 
