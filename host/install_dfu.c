@@ -32,8 +32,37 @@ static bool take_text(const char *line, size_t length, const char *key, char *te
     return true;
 }
 
-// One line of `dfu-util -l`; false when it is no device of ours. *strange: a microcontroller that
-// is no STM32H750 (its flash does not begin with 128 KiB sectors).
+// How many bytes a layout names, from its address on: segments of COUNT*SIZE, unit and kind.
+static uint64_t layout_size(const char *segments)
+{
+    uint64_t sum = 0;
+    for (const char *at = segments; *at != '\0';) {
+        char *end;
+        const uint64_t count = strtoull(at, &end, 10);
+        if (end == at || *end != '*')
+            break;
+        const uint64_t size = strtoull(end + 1, &end, 10);
+        sum += count * size * (*end == 'K' ? 1024 : *end == 'M' ? 1024 * 1024 : 1);
+        at = end + strcspn(end, ",");
+        at += *at == ',';
+    }
+    return sum;
+}
+
+// The second stage lies at the end of the maker's chip. A larger chip is another board's, whose
+// loader would take the same address for something else.
+static bool is_makers(const char *name)
+{
+    const struct ql_place *place = ql_place_of(QL_VIA_MAKER);
+    char *segments;
+    const char *address = strstr(name, "/0x90");
+    const uint64_t start = strtoull(address + 1, &segments, 16);
+    return *segments == '/' && start + layout_size(segments + 1) == place->address + place->size;
+}
+
+// One line of `dfu-util -l`; false when it is no device of ours. *strange: what is there is a
+// microcontroller that is no STM32H750 (its flash does not begin with 128 KiB sectors), or the
+// loader of a board with another chip.
 static bool parse_line(const char *line, size_t length, struct ql_way *way, char strange[64])
 {
     static const char begin[] = "Found DFU: [";
@@ -53,7 +82,9 @@ static bool parse_line(const char *line, size_t length, struct ql_way *way, char
     if (strstr(name, "/0x90") != NULL) {
         way->via = QL_VIA_MAKER;
         snprintf(way->device, sizeof way->device, "the maker's DFU at USB %s", way->path);
-        return true;
+        if (!is_makers(name))
+            snprintf(strange, 64, "%.63s", name);
+        return is_makers(name);
     }
     if (way->vid != QL_ROM_VID || way->pid != QL_ROM_PID || way->alt != 0)
         return false;
@@ -72,7 +103,9 @@ static int fail_list(const struct ql_capture *said, const char *strange, struct 
 {
     if (strange[0] != '\0')
         return ql_fail(failure, QL_NO_WAY,
-                       "the board in DFU mode is no STM32H750: its memory is \"%s\"", strange);
+                       "the board in DFU mode is no STM32H750, or has another chip: its memory is "
+                       "\"%s\"",
+                       strange);
     if (strstr(said->text, "LIBUSB_ERROR_ACCESS") == NULL)
         return 0;
     ql_fail(failure, QL_PORT_PERMISSION, "a board in DFU mode is there, but you may not open it");

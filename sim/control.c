@@ -14,6 +14,7 @@
 //   usb plug|unplug                   the USB cable
 //   usb suspend|resume                the computer at its other end sleeps, wakes up
 //   button down|up                    the board's button
+//   boot0 high|low                    the pin that a reset looks at
 //   stats                             counters, one "name value" a line, then ok
 //   quit                              ends the process with 0
 //
@@ -246,6 +247,19 @@ static void button_command(struct virtual_board *board, const char *argument, FI
     fprintf(answer, "ok\n");
 }
 
+static void boot0_command(struct virtual_board *board, const char *argument, FILE *answer)
+{
+    bool high = strcmp(argument, "high") == 0;
+
+    if (!high && strcmp(argument, "low") != 0) {
+        fprintf(answer, "error: boot0 takes high or low\n");
+    } else if (!virtual_board_set_boot0(board, high)) {
+        fprintf(answer, "error: this board has no loader of ST's; --load one at 0x1FF00000\n");
+    } else {
+        fprintf(answer, "ok\n");
+    }
+}
+
 static void stats_command(struct virtual_board *board, const char *argument, FILE *answer)
 {
     (void)argument;
@@ -277,6 +291,7 @@ static const struct {
     {"chip-status", true, chip_status_command},
     {"usb", true, usb_command},
     {"button", true, button_command},
+    {"boot0", true, boot0_command},
     {"stats", false, stats_command},
     {"quit", false, quit_command},
 };
@@ -304,7 +319,7 @@ void control_execute(struct virtual_board *board, const char *line, FILE *answer
                     "flash-fail erase|program|options N, tear-seed N, chip-times typical|maximum, "
                     "wear-out ADDRESS erase|program|none, chip-status SR1 SR2 SR3, "
                     "usb plug|unplug|suspend|resume, "
-                    "button down|up, stats, quit\n");
+                    "button down|up, boot0 high|low, stats, quit\n");
 }
 
 // --- The socket ---------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ void options_print_help(void)
         "                        usb plug|unplug|suspend|resume,\n"
         "                        chip-times typical|maximum, wear-out ADDRESS erase|program|none,\n"
         "                        chip-status SR1 SR2 SR3,\n"
-        "                        button down|up, stats, quit\n"
+        "                        button down|up, boot0 high|low, stats, quit\n"
         "  --stlink PORT         an ST-LINK on this TCP port, as behind stlink-server (OpenOCD:\n"
         "                        st-link backend tcp PORT); 0: any port that is free\n"
         "  --jtag PORT           the JTAG pins for OpenOCD's remote_bitbang\n"

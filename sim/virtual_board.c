@@ -19,6 +19,8 @@
 #include <string.h>
 
 #define RANDOM_SEED      UINT64_C(0x5EED)
+#define ROM_BASE         UINT32_C(0x1FF00000)
+#define ROM_SIZE         0x1E000u // what lies behind has the unique id
 #define RCC_AHB2ENR      0xDCu
 #define RCC_AHB4ENR      0xE0u
 #define MEMORIES         7u
@@ -60,6 +62,8 @@ struct virtual_board {
     struct usb_host *usb;
     uint8_t *memory[MEMORIES];
     uint8_t *backup_memory;
+    uint8_t *rom; // system memory; NULL: nothing was loaded there
+    bool boot0;
     bool powered;          // has been on before: RAM content is lost at the next power-on
     bool loaded;           // something was loaded...
     uint32_t load_address; // ...here, the first file's lowest address
@@ -209,20 +213,50 @@ static bool flash_is_blank(const struct virtual_board *board)
     return memcmp(flash_array(board->peripherals.flash), blank, sizeof(blank)) == 0;
 }
 
-// BOOT0 is low. With nothing in the internal flash a program that was loaded elsewhere starts, as a
+// With BOOT0 low and nothing in the internal flash a program that was loaded elsewhere starts, as a
 // debugger would start it.
 static uint32_t boot_address(void *context)
 {
     const struct virtual_board *board = context;
 
-    if (board->loaded && flash_is_blank(board) &&
+    if (board->loaded && !board->boot0 && flash_is_blank(board) &&
         flash_boot_address(board->peripherals.flash, false) == FLASH_BASE) {
         return board->load_address;
     }
-    return flash_boot_address(board->peripherals.flash, false);
+    return flash_boot_address(board->peripherals.flash, board->boot0);
+}
+
+bool virtual_board_set_boot0(struct virtual_board *board, bool high)
+{
+    if (high && board->rom == NULL) {
+        return false;
+    }
+    board->boot0 = high;
+    return true;
 }
 
 // --- Loading ------------------------------------------------------------------------------------
+
+static uint8_t *memory_new(uint32_t size)
+{
+    uint8_t *memory = aligned_alloc(MEMORY_ALIGNMENT, size);
+
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
+}
+
+// ST's loader is not part of this board. Somebody's own may be loaded in its place; without one
+// there is no memory, rather than one whose bytes are invented.
+static void create_rom(struct virtual_board *board, uint32_t address)
+{
+    if (board->rom == NULL && address - ROM_BASE < ROM_SIZE) {
+        board->rom = memory_new(ROM_SIZE);
+        memset(board->rom, 0xFF, ROM_SIZE);
+        machine_map_memory(board->machine, "ROM", ROM_BASE, ROM_SIZE, board->rom, false);
+    }
+}
 
 static uint8_t *memory_at(struct virtual_board *board, uint32_t address, size_t length)
 {
@@ -239,8 +273,10 @@ static bool put(void *context, uint32_t address, const uint8_t *data, size_t len
                 size_t error_size)
 {
     struct virtual_board *board = context;
-    uint8_t *memory = memory_at(board, address, length);
+    uint8_t *memory;
 
+    create_rom(board, address);
+    memory = memory_at(board, address, length);
     if (memory == NULL) {
         snprintf(error, error_size,
                  "there is no memory for the %zu bytes at 0x%08" PRIX32 " on this board", length,
@@ -349,16 +385,6 @@ static bool cpu_sleeping(void *context)
 }
 
 // --- Composition --------------------------------------------------------------------------------
-
-static uint8_t *memory_new(uint32_t size)
-{
-    uint8_t *memory = aligned_alloc(MEMORY_ALIGNMENT, size);
-
-    if (memory == NULL) {
-        abort();
-    }
-    return memory;
-}
 
 static void map(struct machine *machine, const struct memory_description *description,
                 uint32_t base, void *memory)

@@ -62,6 +62,9 @@ bool virtual_board_preset_status(struct virtual_board *board, const uint8_t stat
 void virtual_board_set_chip_times(struct virtual_board *board, enum nor_timing timing);
 
 void virtual_board_press(struct virtual_board *board, bool down);
+// The BOOT0 pin, for the resets to come. False: high leads to ST's loader, which is not part of
+// this board, and nothing was loaded in its place.
+bool virtual_board_set_boot0(struct virtual_board *board, bool high);
 void virtual_board_plug(struct virtual_board *board, bool plugged);
 
 struct machine *virtual_board_machine(struct virtual_board *board);

@@ -1,10 +1,10 @@
 # Guest programs of the system tests. Each is linked to run from the chip; `state` also to run from the
 # internal flash, where it finds the world as a reset leaves it, and from each RAM; `crash` from RAM. `first_stage` is for
-# the internal flash, `other_stage` for where that one copies it.
+# the internal flash, `other_stage` for where that one copies it, `rom_loader` for the ROM.
 GUESTS      := $(patsubst tests/board/guests/%.c,%,$(wildcard tests/board/guests/*.c))
 GUEST_FILES := $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.elf) \
                $(addprefix $(BUILD)/arm/tests/board/guests/,first_stage-flash.elf state-flash.elf state-itcm.elf state-d2.elf \
-                 state-sram4.elf crash-ram.elf other_stage-exst.elf)
+                 state-sram4.elf crash-ram.elf other_stage-exst.elf rom_loader-rom.elf)
 
 # guest_link SUFFIX ADDRESS
 define guest_link
@@ -16,13 +16,15 @@ $(eval $(call guest_link,,0x90100000))
 $(eval $(call guest_link,-flash,0x08000000))
 $(eval $(call guest_link,-ram,0x24000000))
 $(eval $(call guest_link,-exst,0x24010000))
+$(eval $(call guest_link,-rom,0x1FF00000))
 $(eval $(call guest_link,-itcm,0x00000000))
 $(eval $(call guest_link,-d2,0x30000000))
 $(eval $(call guest_link,-sram4,0x38000000))
 
 # Loaders in DFU mode.
 GUEST_LOADER := $(patsubst %.c,$(BUILD)/arm/%.o,$(wildcard tests/board/guests/loader/*.c))
-$(BUILD)/arm/tests/board/guests/first_stage.elf $(BUILD)/arm/tests/board/guests/first_stage-flash.elf: $(GUEST_LOADER)
+$(addprefix $(BUILD)/arm/tests/board/guests/,first_stage.elf first_stage-flash.elf rom_loader.elf rom_loader-rom.elf): \
+    $(GUEST_LOADER)
 
 .SECONDARY: $(GUESTS:%=$(BUILD)/arm/tests/board/guests/%.o)
 

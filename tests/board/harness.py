@@ -239,6 +239,7 @@ def json_of(process):
 
 def run_tests(module_globals):
     """Runs each test_... function of a module, named by its doc string, and prints TAP."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # boards end, folders go
     tests = [(name, value) for name, value in module_globals.items()
              if name.startswith("test_") and callable(value)]
     chosen = sys.argv[1:]

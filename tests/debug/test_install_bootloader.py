@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """`quadlane install`: through stock OpenOCD onto the virtual board, and through a double of dfu-util. Prints TAP.
 
-The double (dfu_util_double.py) stands in for the real dfu-util and a microcontroller's own loader, which the virtual
-board does not have.
+The double (dfu_util_double.py) stands in for the real dfu-util with loaders that fail in every way; the real one with
+loaders that work: tests/linux/test_linux.py.
 
 SPDX-License-Identifier: MIT
 """
@@ -381,6 +381,11 @@ def test_maker():
         said = loader.install("--via", "maker", "--force", "--image", f"{name}-before.bin", board=name)
         check_tool(said, 0, "read back")
         check_bytes(chip.read_bytes(), old, "the chip after the way back")
+    # What such loaders tell of boards with other chips, whose second stage is elsewhere.
+    for layout in ("998*128Kg,1*128Kg,4*128Kg,21*128Ka", "111*8Kg,16*8Kg,1*8Kg,128*8Kg,0*8Ka", "rubbish", ""):
+        with Loader(devices=[(*MAKER[:3], f"@External Flash /0x90000000/{layout}", "SPRH7")]) as loader:
+            check_tool(loader.install(board=name), 92, ["another chip", layout])
+            check_equal([line for line in loader.log() if "-l" not in line.split()], [], "what was read or written")
     with Loader(content=OTHER) as loader:
         check_tool(loader.install(board=name), 0, ["behind its maker's bootloader", "--via maker"])
 

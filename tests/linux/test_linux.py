@@ -12,6 +12,7 @@ import pathlib
 import random
 import re
 import shutil
+import struct
 import sys
 import tempfile
 import time
@@ -27,7 +28,8 @@ from harness import check, check_equal, check_tool, run_tool, wait_for  # noqa: 
 
 PORT_LIMIT_S = 1.5   # from cable to /dev/ttyACM0
 DATA_SIZE = 1536 * 1024
-INSTALLED = {second.NAME: second.BLOCK}  # boards and what `quadlane install` finds for them
+# Boards, and what `quadlane install` finds for them.
+INSTALLED = {second.NAME: second.BLOCK, "h750_w25q128": harness.BOOTLOADER}
 SERIAL = "003B002644415551454E414C"  # of the default unique id, SPEC.md section 6
 
 
@@ -51,6 +53,8 @@ class World:
         stack.callback(shutil.rmtree, cls.folder, True)
         cls.data = cls.folder / "data.bin"
         cls.data.write_bytes(random.Random(6).randbytes(DATA_SIZE))
+        cls.looping = cls.folder / "looping.bin"  # for the internal flash
+        cls.looping.write_bytes(struct.pack("<IIH", 0x20020000, 0x08000009, 0xE7FE) + random.Random(7).randbytes(9990))
         cls.other = cls.folder / "other.exst"
         check_tool(run_tool("pack", "--exst", second.OTHER, cls.other))
         cls.board = stack.enter_context(Board("usbredir"))
@@ -61,7 +65,7 @@ class World:
         return {harness.CONSOLE: "data/console.elf", harness.BLINK: "data/blink.elf",
                 harness.BLINK.with_suffix(".bin"): "data/blink.bin",
                 harness.CONSOLE.with_suffix(".bin"): "data/console.bin",
-                cls.data: "data/data.bin", cls.other: "data/other.exst",
+                cls.data: "data/data.bin", cls.other: "data/other.exst", cls.looping: "data/looping.bin",
                 **{ROOT / f"debug/openocd/{name}.cfg": f"usr/share/quadlane/debug/openocd/{name}.cfg" for name in INSTALLED},
                 **{image: f"usr/share/quadlane/firmware/{image.name}" for image in INSTALLED.values()},
                 ROOT / "host/70-quadlane.rules": "etc/udev/rules.d/70-quadlane.rules", ROOT / "build/tests/linux/line_manners": "usr/bin/line_manners"}
@@ -426,14 +430,17 @@ def into_makers_dfu(board):
 
 
 def test_second_stage():
-    """maker's DFU: dfu-util installs the second stage and takes it back; so does quadlane install; it works in between"""
+    """the maker's DFU: quadlane install puts the second stage behind it, which works; dfu-util takes it back by hand"""
     nor = World.folder / "nor.bin"
     nor.write_bytes(second.chip_with(World.other.read_bytes()))
     with instead("--board", second.NAME, "--load", second.FIRST, bootloader=None, nor=nor) as board:
         board.wait_uart(second.OTHER_SAID)
         check("/0x90000000/" in into_makers_dfu(board), "the layout")
         World.guest.check("dfu-util -s 0x90F90000:0x70000 -U /tmp/before.exst && cmp /tmp/before.exst /data/other.exst", 60)
-        World.guest.check(f"dfu-util -s 0x90F90000:0x70000 -D /usr/share/quadlane/firmware/{second.BLOCK.name}", 60)
+        said = World.guest.check(f"cd /tmp; quadlane install --board {second.NAME} --yes; cmp {second.NAME}-before.bin before.exst", 60)
+        for words in ("the maker's DFU at USB", "0x90F90000", "written and read back", "take its power away",
+                      f"--via maker --image {second.NAME}-before.bin --force"):
+            check(words in said, said)
         board.control("power-cycle")
         port_there()
         check_equal(tool_json("info")["board"]["name"], second.NAME, "the board")
@@ -441,19 +448,35 @@ def test_second_stage():
         board.wait_uart("blink: running")
         into_makers_dfu(board)
         World.guest.check("dfu-util -s 0x90F90000:0x70000 -D /tmp/before.exst", 60)
-        check(board.chip_bytes(second.EXST, second.EXST_SIZE) == World.other.read_bytes(), "what was there")
-        # The same by our own tool.
-        install = f"cd /tmp; quadlane install --board {second.NAME} --yes"
-        said = World.guest.check(install, 60)
-        for words in ("the maker's DFU at USB", "0x90F90000", "written and read back", "take its power away"):
-            check(words in said, said)
-        check(board.chip_bytes(second.EXST, second.EXST_SIZE) == second.BLOCK.read_bytes(), "ours")
-        way_back = re.search(r"back to what was there: (quadlane install .*)", said).group(1)
-        World.guest.check(f"cd /tmp; {way_back} --yes", 60)
         second.check_left_alone(board)
         board.uart_path.write_text("")
         board.control("power-cycle")
         board.wait_uart(second.OTHER_SAID)
+
+
+def test_install():
+    """the ROM's DFU: quadlane install onto a blank board, which comes up by itself; by hand, in place of what was there"""
+    with instead("--load", harness.GUESTS / "rom_loader-rom.elf", bootloader=None) as board:
+        check("@Internal Flash   /0x08000000/16*128Kg" in loader_there(), "dfu-util -l")
+        said = World.guest.check("cd /tmp; quadlane install --board h750_w25q128 --yes --wait 15", 60)
+        for words in ("the microcontroller's DFU at USB", "blank", "written and read back", "the same build as the image"):
+            check(words in said, said)
+        tool("flash", "/data/blink.elf")
+        board.wait_uart("blink: running")
+        board.control("boot0 high")
+        board.control("reset")
+        loader_there()
+        board.control("boot0 low")
+        image = f"/usr/share/quadlane/firmware/{harness.BOOTLOADER.name}"
+        World.guest.check("cd /tmp; quadlane install --board h750_w25q128 --yes --force --image /data/looping.bin", 60)
+        board.control("boot0 high")
+        board.control("reset")
+        loader_there()
+        World.guest.check("dfu-util -a 0 -d 0483:df11 -s 0x08000000:10000 -U /tmp/there.bin && cmp /tmp/there.bin /data/looping.bin")
+        World.guest.check(f"cd /tmp; cmp -n $(wc -c <{image}) h750_w25q128-before.bin {image}")
+        board.control("boot0 low")
+        World.guest.check(f"dfu-util -a 0 -d 0483:df11 -s 0x08000000:leave -D {image}", 60)
+        port_there()
 
 
 def test_hub():
