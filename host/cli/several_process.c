@@ -55,12 +55,15 @@ static void send_progress(void *context, const struct ql_progress *progress)
 
 // The life of a board's process. It belongs to no terminal's group: Ctrl-C is passed on by the
 // parent, once, and if that is gone, the kernel does it.
-static void serve(const struct several *several, const struct several_board *board, int pipe)
+static void serve(const struct several *several, const struct several_board *board, int pipe,
+                  pid_t parent)
 {
     struct cli *cli = several->cli;
     pipe_to_parent = pipe;
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) // it had ended before
+        _exit(QL_INTERRUPTED);
     signal(SIGPIPE, SIG_IGN);
     json_object_clear(cli->result);
     cli->options |= CLI_JSON; // nothing on stdout
@@ -88,6 +91,7 @@ int several_start(struct several *several, struct several_board *board)
     fflush(NULL);
     if (pipe(ends) != 0)
         return ql_fail(failure, QL_INTERNAL, "no pipe can be made: %s", strerror(errno));
+    const pid_t parent = getpid();
     const pid_t process = fork();
     if (process == 0) {
         close(ends[0]);
@@ -95,7 +99,7 @@ int several_start(struct several *several, struct several_board *board)
             if (several->boards[i].process > 0)
                 close(several->boards[i].pipe);
         }
-        serve(several, board, ends[1]);
+        serve(several, board, ends[1], parent);
     }
     close(ends[1]);
     if (process < 0) {

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import sys
@@ -14,7 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
-from harness import (BLINK, PROGRAM_ADDRESS, Board, blink_with_data, check, check_equal,  # noqa: E402
+from harness import (BLINK, PROGRAM_ADDRESS, TOOL, Board, blink_with_data, check, check_equal,  # noqa: E402
                      check_tool, run_tests, run_tool, start_tool, stop, wait_for)
 import virtual_time  # noqa: E402  (found by the path above)
 
@@ -153,6 +154,12 @@ def test_ends():
                 info = board.tool("info", "--json")
                 check(json.loads(info.stdout)["board"]["serial"] == board.serial, info.stdout)
                 check_tool(board.tool("boot"), 50)  # nothing that is unfinished starts
+        # The first process is killed: the others end in good order by themselves.
+        process = start_tool("flash", "--all", "--full", file, environment=environment)
+        time.sleep(0.4)
+        stop(process)
+        for board in there:
+            check_tool(board.tool("boot", wait_s=5), 50)
         process = start_tool("flash", "--all", "--full", "--no-boot", file, environment=environment)
         time.sleep(0.4)
         os.kill(there[1].process.pid, signal.SIGKILL)
@@ -160,6 +167,29 @@ def test_ends():
         check_equal(process.returncode, 96, f"exit code ({output}{said})")
         check(re.search(rf"^{there[1].serial}  board-lost ", output, re.M), output)
         check_equal(len(re.findall(r"^\S+  ok, ", output, re.M)), 2, f"boards done:\n{output}")
+
+
+def test_terminal_keys():
+    """Ctrl-C on a terminal, once: all processes end in good order, and the table is there"""
+    with boards(2) as (there, environment), tempfile.TemporaryDirectory(prefix="quadlane-test-") as name:
+        file = pathlib.Path(name) / "large.bin"
+        file.write_bytes(blink_with_data(2 << 20, "keys"))
+        process, terminal = pty.fork()
+        if process == 0:
+            os.environ.update(environment, TERM="xterm")
+            os.execv(TOOL, [TOOL, "flash", "--all", "--full", file])
+        shown = b""
+        with contextlib.suppress(OSError):
+            while True:
+                part = os.read(terminal, 65536)
+                if b"writing" in part and b"writing" not in shown:
+                    os.write(terminal, b"\x03")
+                shown += part
+        os.close(terminal)
+        check_equal(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), 130, f"exit code ({shown})")
+        check_equal(len(re.findall(rb"  (?:\x1b\[\d+m)?interrupted ", shown)), 2, f"boards: {shown}")
+        for board in there:
+            check_tool(board.tool("boot"), 50)
 
 
 def test_later():
