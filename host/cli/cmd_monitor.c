@@ -452,7 +452,7 @@ static int work(struct monitor *monitor)
     int result = 0;
     if (cli->monitor.flash != NULL) {
         result = visit(monitor, cli->monitor.flash);
-        if (wait_ns < AFTER_FLASH_NS)
+        if (!cli_has(cli, CLI_WAIT))
             wait_ns = AFTER_FLASH_NS;
     }
     if (result == 0 && !monitor->console.is_open)

@@ -3,6 +3,9 @@
 // SPDX-License-Identifier: MIT
 #include "host/addresses.h"
 #include "host/cli/cli.h"
+#include "host/digest.h"
+
+#include <string.h>
 
 // What INFO item 20 says about one address.
 struct fault_address {
@@ -105,14 +108,43 @@ static void tell(struct cli *cli, const struct ql_addresses *elf)
                       "fault_address", (json_int_t)dump[QL_DUMP_FAULT_ADDRESS]));
 }
 
+// Lines of another program than the one that is there now would mislead.
+static void compare_file(struct cli *cli)
+{
+    const struct ql_board *board = &cli->connection.board;
+    const uint32_t address = board->fault_dump[QL_DUMP_PROGRAM];
+    struct ql_image image;
+    struct ql_failure ignored;
+    if (ql_image_load(&image, cli->elf, NULL, &ignored) != 0)
+        return;
+    const struct ql_extent *program = &image.extents[image.program];
+    for (size_t i = 0; i < board->run_count; i++) {
+        const struct ql_run *run = &board->runs[i];
+        uint8_t digest[QL_SHA256_SIZE];
+        if (run->address != address || run->state != QL_RUN_SEALED)
+            continue;
+        ql_sha256(program->data, program->size, digest);
+        const bool same = program->address == address && program->size == run->length &&
+                          memcmp(digest, run->digest, sizeof run->digest) == 0;
+        cli_set(cli, "elf_matches", json_boolean(same));
+        if (!same)
+            cli_say(cli, "  note            %s is not the program that is at 0x%08X now\n",
+                    cli->elf, address);
+    }
+    ql_image_free(&image);
+}
+
 int cli_tell_fault(struct cli *cli)
 {
     struct ql_addresses *elf = NULL;
     int result = 0;
     if (cli->elf != NULL)
         result = ql_addresses_open(&elf, cli->elf, &cli->failure);
-    if (result == 0 && ql_board_has(&cli->connection.board, QL_INFO_FAULT_DUMP))
+    const bool there = ql_board_has(&cli->connection.board, QL_INFO_FAULT_DUMP);
+    if (result == 0 && there)
         tell(cli, elf);
+    if (elf != NULL && there)
+        compare_file(cli);
     ql_addresses_close(elf);
     return result;
 }

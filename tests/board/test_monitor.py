@@ -224,7 +224,8 @@ def check_dump(text, elf, key):
 
 def test_crashes():
     """crashes of many kinds: the dump in words, with function, file and line; after a reset the bootloader tells the same"""
-    with crash_program() as elf, uart_board("--load", elf, speed="real") as (board, port):
+    with crash_program() as elf, uart_board(speed="real") as (board, port):
+        check_tool(board.tool("flash", elf))
         for key, (exception, why, culprit, words) in CRASHES.items():
             with Monitor(port, "--elf", elf, "--until", "fault: end", "--seconds", 20) as monitor:
                 monitor.wait(monitor.says, "---")
@@ -233,7 +234,9 @@ def test_crashes():
                 check_dump(monitor.output(), elf, key)
             board.control("button down")
             board.control("reset")
-            fault = json_of(board.tool("info", "--json", "--elf", elf))["last_fault"]
+            found = json_of(board.tool("info", "--json", "--elf", elf))
+            check_equal(found["elf_matches"], True, "the file is the program's")
+            fault = found["last_fault"]
             check_equal((fault["exception"], fault["why"], fault["program"]), (exception, why, 0x90100000), key)
             told_places = " ".join(place for address in fault["addresses"] for place in address["places"])
             for word in [culprit or "", *words]:
@@ -263,6 +266,7 @@ def test_record():
         board.control("reset")
         check_tool(board.tool("reset", "--bootloader"), 0)
         check_equal(last(), "UsageFault", "two resets later")
+        check_tool(board.tool("info", "--elf", FAST), 0, f"{FAST} is not the program that is at 0x90100000 now")
         check_tool(board.tool("info"), 0, "last fault        UsageFault of the program at 0x90100000: undefined instruction")
         crash("r")
         check_equal(last(), "BusFault", "after another crash")
@@ -356,7 +360,7 @@ def test_flash():
         board.control("reset")
         check_tool(run_tool("monitor", port, "--flash", BLINK.with_suffix(".nothing"), "--port", usb), 10)
         # The cable itself as console: the bootloader has it first.
-        check_tool(run_tool("monitor", usb, "--flash", elf, "--port", usb, "--wait", 5, "--seconds", 1), 40,
+        check_tool(run_tool("monitor", usb, "--flash", elf, "--port", usb, "--wait", 2, "--seconds", 1), 40,
                    ["flashed, verified and started", "no USB device is there"])
 
 

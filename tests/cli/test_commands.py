@@ -36,7 +36,6 @@ SETTLE_S = 1.0  # a server that is still there after this time has started
 
 # What is not run here, and why; a pattern is looked for in the command, and in `PAGE: command`. `quadlane` and `quadlane-board` are at least asked whether they know these options.
 NOT_RUN = [
-    (r"^installing.md: ", "`make test-dist` does it, in bare roots"),
     (r"^sudo |^git clone", "changes the computer that runs the tests"),
     (r"^make demo$|^adding-a-board.md: make$", "part of `make check` by itself"),
     (r"^tests/board/test_boards\.py", "part of `make test` by itself"),

@@ -16,5 +16,5 @@ test-linux:
 	@tests/linux/test_linux.py
 
 test-linux-build: $(LINUX_GUEST) $(LINUX_LINE) $(BUILD)/quadlane-board $(BUILD)/firmware/h750_w25q128-flash.bin \
-                  $(GUEST_FILES) $(FIRMWARE_EXST) \
+                  $(GUEST_FILES) $(FIRMWARE_EXST) $(CDC_PROGRAM).elf \
                   $(BUILD)/sdk/console/console.elf $(BUILD)/sdk/blink/blink.elf

@@ -65,6 +65,7 @@ class World:
         return {harness.CONSOLE: "data/console.elf", harness.BLINK: "data/blink.elf",
                 harness.BLINK.with_suffix(".bin"): "data/blink.bin",
                 harness.CONSOLE.with_suffix(".bin"): "data/console.bin",
+                ROOT / "build/firmware/tests/board/cdc_program.elf": "data/cdc_program.elf",
                 cls.data: "data/data.bin", cls.other: "data/other.exst", cls.looping: "data/looping.bin",
                 **{ROOT / f"debug/openocd/{name}.cfg": f"usr/share/quadlane/debug/openocd/{name}.cfg" for name in INSTALLED},
                 **{image: f"usr/share/quadlane/firmware/{image.name}" for image in INSTALLED.values()},
@@ -196,6 +197,36 @@ def test_boot():
     tool("erase", "0x90100000", "64K")
     tool("reset", "--bootloader")
     port_there()
+
+
+def test_monitor():
+    """a program's own port, found without a name, is found again under another one, also behind the bootloader's"""
+    tool("run", "/data/cdc_program.elf")
+    # Somebody holds the port open: so the kernel gives it another name when it comes back.
+    World.guest.check("for i in $(seq 250); do grep -q 'a program' /sys/class/tty/ttyACM0/device/../product && exit 0; "
+                      "usleep 20000; done; exit 1")
+    World.guest.check("(exec 9<>/dev/ttyACM0; sleep 60) </dev/null >/dev/null 2>&1 & "
+                      "mkfifo /tmp/keys; (exec 8<>/tmp/keys; quadlane monitor --wait 5 --log /tmp/log --until bye --seconds 60 "
+                      "<&8 >/tmp/printed 2>/tmp/said; echo $? >/tmp/code) </dev/null >/dev/null 2>&1 & sleep 1; echo hello >/tmp/keys")
+
+    def wait_in(file, words):
+        World.guest.check(f"for i in $(seq 250); do grep -q '{words}' {file} && exit 0; usleep 40000; done; cat /tmp/said; exit 1")
+
+    wait_in("/tmp/printed", "hello")
+    World.board.control("usb unplug")
+    wait_in("/tmp/said", "ttyACM0 is gone; waiting for it")
+    World.board.control("usb plug")
+    wait_in("/tmp/said", "ttyACM1 is back")
+    World.guest.check("echo again >/tmp/keys")
+    wait_in("/tmp/printed", "again")
+    # Back to the bootloader, whose port is not the program's, and to the program.
+    World.board.control("reset")
+    wait_in("/tmp/said", "ttyACM1 is gone; waiting for it")
+    tool("run", "/data/cdc_program.elf", "--wait", "10")
+    World.guest.check("for i in $(seq 250); do [ $(grep -c 'is back' /tmp/said) = 2 ] && exit 0; usleep 40000; done; cat /tmp/said; exit 1")
+    World.guest.check("echo bye >/tmp/keys; for i in $(seq 250); do [ -s /tmp/code ] && exit $(cat /tmp/code); usleep 40000; done; exit 1")
+    World.board.control("reset")
+    World.guest.check("for i in $(seq 250); do grep -q 1209 /sys/class/tty/ttyACM*/device/../idVendor && exit 0; usleep 20000; done; exit 1")
 
 
 def updating():

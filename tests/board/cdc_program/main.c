@@ -23,13 +23,13 @@ enum { SET_LINE_CODING = 0x20, SET_CONTROL_LINE_STATE = 0x22 };
 
 // clang-format off
 static const uint8_t device_descriptor[18] = {
-    18, 1, 0x00, 0x02, 0xEF, 0x02, 0x01, 64, 0x09, 0x12, 0x99, 0x99, 0x00, 0x01, 1, 2, 0, 1,
+    18, 1, 0x00, 0x02, 0xEF, 0x02, 0x01, 64, 0x09, 0x12, 0x99, 0x99, 0x00, 0x01, 1, 2, 3, 1,
 };
 static uint8_t configuration[9 + CDC_DESCRIPTORS_SIZE] = {
     9, 2, 9 + CDC_DESCRIPTORS_SIZE, 0, 2, 1, 0, 0x80, 50,
 };
 // clang-format on
-static const char *const strings[] = {"somebody", "a program"};
+static const char *const strings[] = {"somebody", "a program", "PROGRAM-42"};
 
 static uint32_t baud = 9600;
 
@@ -54,7 +54,7 @@ static const struct usb_device_description description = {
     .configuration = configuration,
     .configuration_size = sizeof configuration,
     .strings = strings,
-    .string_count = 2,
+    .string_count = 3,
     .functions = functions,
     .function_count = 1,
 };
