@@ -50,6 +50,7 @@ NOT_RUN = [
     (r"ST-LINK_gdbserver|-- st-util", "not Debian's, or needs a probe"),
     (r"^python3 (px_)?uploader\.py|^STM32_Programmer_CLI", "somebody else's program, which is not here"),
     (r"0x90F90000 build/firmware/sp_racing|^quadlane reset --bootloader$", "tests/board/test_second_stage.py does it"),
+    (r"^installing\.md: ", "`make test-dist` does it, in bare systems"),
     (r"--board my_board", "a board that does not exist; tests/board/test_adding_a_board.py makes it"),
 ]
 STAYS = re.compile(r"^(?:\S*/)?quadlane (gdb-server|flash --watch)|debugger_wrapper\.sh")
