@@ -55,7 +55,6 @@ static inline uint32_t ql_dump_check(const volatile uint32_t *words)
 #define QL_CFSR_STACKING  (1u << 4 | 1u << 12) // MSTKERR, STKERR
 #define QL_CFSR_MMARVALID (1u << 7)
 #define QL_CFSR_BFARVALID (1u << 15)
-#define QL_HFSR_EXPLAINED (1u << 30) // FORCED: CFSR tells more
 
 // X(number, name) for the exceptions that have a name; from 16 on they are interrupts.
 #define QL_EXCEPTION_NAMES(X)                                                                      \

@@ -53,14 +53,13 @@ static void send_progress(void *context, const struct ql_progress *progress)
     put(pipe_to_parent, &message, sizeof message);
 }
 
-// The life of a board's process. It belongs to no terminal's group: Ctrl-C is passed on by the
-// parent, once, and if that is gone, the kernel does it.
+// The life of a board's process. A signal to the first process is passed on by it, and if that is
+// gone, the kernel tells.
 static void serve(const struct several *several, const struct several_board *board, int pipe,
                   pid_t parent)
 {
     struct cli *cli = several->cli;
     pipe_to_parent = pipe;
-    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) // it had ended before
         _exit(QL_INTERRUPTED);

@@ -40,7 +40,9 @@ int cli_find_support(char tool[PATH_MAX], char support[PATH_MAX], struct ql_fail
     ql_fail(failure, QL_SUPPORT_MISSING,
             "the folder \"debug\" with the debuggers' files is neither at %s%s nor at %s%s", folder,
             places[0], folder, places[1]);
-    ql_hint(failure, "run the tool from its checkout, or install it with `make install`");
+    ql_hint(failure,
+            "run the tool from its checkout, install it with `make install`, or unpack the "
+            "archive of its other files beside it (docs/installing.md)");
     return -QL_SUPPORT_MISSING;
 }
 

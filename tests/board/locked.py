@@ -63,13 +63,13 @@ def build_image(name, issuer, generation, copy):
 
 
 @functools.lru_cache
-def image(issuer, generation=1, board="h750_w25q128"):
+def image(issuer, generation=1, board="h750_w25q128", kind="flash"):
     """The locked bootloader of an issuer."""
-    copy = issuers() / f"{board}-{issuer}-{generation}.bin"
+    copy = issuers() / f"{board}-{kind}-{issuer}-{generation}.bin"
     BUILD.mkdir(parents=True, exist_ok=True)
     with open(BUILD / "in-use", "w") as lock:  # other tests build there for issuers of their own
         fcntl.flock(lock, fcntl.LOCK_EX)
-        build_image(f"{board}-flash-locked", issuer, generation, copy)
+        build_image(f"{board}-{kind}-locked", issuer, generation, copy)
     return copy
 
 
@@ -98,7 +98,7 @@ class World(lockstep.World):
         self.dfu = dfu.on_line(self.line)
 
     def contents(self):
-        return [path.read_bytes() for path in sorted(self.board.folder.glob("nor.bin*"))]
+        return [path.read_bytes() for path in sorted(self.board.nor.parent.glob("nor.bin*"))]
 
     def again(self):
         """Resets it; this host is quick enough to keep it in its bootloader."""
@@ -163,9 +163,9 @@ def check_locked(world):
     check(world.contents() == before, "the chip has changed")
 
 
-def check_life(*arguments, bootloader, program, said):
+def check_life(*arguments, bootloader, program, said, nor=None):
     """Nothing without a key by any interface; everything with it, until a reset; the program starts without one."""
-    with World(*arguments, bootloader=bootloader, uid=UIDS[0], used=False) as world:
+    with World(*arguments, bootloader=bootloader, nor=nor, uid=UIDS[0], used=False, button=False) as world:
         check_locked(world)
         key = key_bytes(grant(world.board.folder / "keys.json", board_id(UIDS[0])))
         check_equal(world.serial.request(client.UNLOCK, struct.pack("<I", 1) + key)[0], 0, "UNLOCK")

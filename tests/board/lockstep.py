@@ -26,10 +26,14 @@ def host_of(board):
 
 
 class World(contextlib.ExitStack):
-    """A board in its bootloader as its button is held, and a host: `attach` of a test's own makes it."""
+    """A board in its bootloader as its button is held, and a host: `attach` of a test's own makes it.
 
-    def __init__(self, *arguments, used=True, **options):
+    button=False: it has no program, or a button that is not the bootloader's.
+    """
+
+    def __init__(self, *arguments, used=True, button=True, **options):
         super().__init__()
+        self.button = button
         self.board = harness.Board(*arguments, usb="lockstep", **options)
         if used:
             (self.board.folder / "nor.bin").write_bytes((b"\xff" * (1 << 20) + USED).ljust(1 << 24, b"\xff"))
@@ -37,10 +41,12 @@ class World(contextlib.ExitStack):
     def __enter__(self):
         super().__enter__()
         self.enter_context(self.board)
-        self.board.control("button down")
+        if self.button:
+            self.board.control("button down")
         self.serial = self.enter_context(host_of(self.board))
         self.line = self.serial.line
-        self.board.control("button up")
+        if self.button:
+            self.board.control("button up")
         self.attach()
         return self
 

@@ -49,13 +49,20 @@ APART task(void)
     undefined();
     sink++;
 }
+#define WORD(address) (*(volatile unsigned *)(address))
+APART takes_register(void) // RTC_BKP20R; RCC_APB4ENR.RTCAPBEN, PWR_CR1.DBP
+{
+    WORD(0x580244F4) |= 1u << 16;
+    WORD(0x58024800) |= 1u << 8;
+    WORD(0x580040A0) ^= 0x100;
+}
 APART resets(void) { ql_uart_flush(); ql_reset(); }
 APART deeper(action what) { what(); sink++; }
 int main(void)
 {
     static const struct { char key; action what; } all[] = {
         {'n', calls_null}, {'r', reads_nowhere}, {'u', undefined}, {'s', loses_stack},
-        {'b', breaks}, {'t', task}, {'x', resets}};
+        {'b', breaks}, {'t', task}, {'x', resets}, {'y', takes_register}};
     printf("ready\n");
     for (;;) {
         const int key = ql_uart_read_wait();
@@ -215,6 +222,9 @@ def check_dump(text, elf, key):
         pc = int(registers["pc"], 16)
         check_equal(found[pc], addr2line(elf, pc), f"{key}: the place of pc")
         check_equal(found[pc][0][0], culprit, f"{key}: who did it")
+    if "lr " in registers:
+        lr = int(registers["lr "], 16)
+        check_equal(found[lr], addr2line(elf, (lr & ~1) - 2), f"{key}: the place of lr")
     calls = re.search(r"  calls ([0-9a-f ]+)", dump)
     for value in [int(value, 16) for value in calls[1].split()] if calls else []:
         place = addr2line(elf, (value & ~1) - 2)
@@ -252,10 +262,10 @@ def test_record():
             fault = json_of(board.tool("info", "--json")).get("last_fault")
             return fault and fault["exception"]
 
-        def crash(key):
+        def crash(key, until="fault: end"):
             check_tool(board.tool("boot"), 0)
-            check_tool(subprocess.run([TOOL, "monitor", port, "--until", "fault: end", "--seconds", "20"], input=key,
-                                      capture_output=True, text=True, timeout=30), 0, "fault: ")
+            check_tool(subprocess.run([TOOL, "monitor", port, "--until", until, "--seconds", "20"], input=key,
+                                      capture_output=True, text=True, timeout=30), 0, until)
             board.control("reset")
 
         board.control("button down")
@@ -275,6 +285,10 @@ def test_record():
         check_tool(board.tool("reset", "--bootloader", "--forget-fault"), 0)
         crash("u")
         check_equal(last(), "UsageFault", "after a third one")
+        crash("y", "key 79")
+        check_equal(last(), None, "a register of it was used for something else")
+        crash("u")
+        check_equal(last(), "UsageFault", "after a fourth one")
         board.control("power-cycle")
         check_equal(last(), None, "after a loss of power")
 
@@ -550,7 +564,7 @@ def test_garbage():
         monitor.wait(monitor.says, port)
         sent = b""
         for part in [b"fault: ", draw.randbytes(3000), b"\nfault: x\n" + b"  90100401 " * 300 + b"\n", b"0x" * 2000 + b"\n",
-                     b"fault: y\nno dump 90100401\n", draw.randbytes(3000), b"0x901004011 0x9010040 g0x90100401\n", b"\nlast\n"]:
+                     b"fault: y\nno dump 90100401\n", b"fault: z\nfault: end\n  90100401\n", draw.randbytes(3000), b"0x901004011 0x9010040 g0x90100401\n", b"\nlast\n"]:
             sent += part
             os.write(master, part)
             time.sleep(0.05)

@@ -16,6 +16,7 @@ import tempfile
 
 import client
 import dfu
+import locked
 import seal
 import test_handover
 from harness import BASE, GUESTS, ROOT, Board, check, check_equal, check_tool, json_of, run_tests, run_tool, wait_for
@@ -246,9 +247,7 @@ def test_install_and_back():
             board.wait_uart(OTHER_SAID)
         check(ASLEEP_BYTES in nor.read_bytes(), "the program in the chip has gone")
         # The other way back, without the button: ours takes any second stage.
-        put_by_dfu(nor, BLOCK.read_bytes())
-        with board_with(None, nor=nor, speed="real") as board:  # slow enough for the tool to catch its start window
-            check_tool(board.tool("reset", "--bootloader"))
+        with board_with(BLOCK.read_bytes()) as board:
             check_tool(board.tool("flash", "--data", f"{EXST:#x}", other), 0, "verified")
             board.control("power-cycle")
             board.wait_uart(OTHER_SAID)
@@ -380,6 +379,14 @@ def test_cut_in_makers_dfu():
         check(chip[EXST - BASE:] not in (BLOCK.read_bytes(), block_of(another_image())), "the power was not lost")
         check(STARTS not in what_starts(chip), "a torn one was started")
         check_dfu_repairs(chip, block_of(another_image()))
+
+
+def test_lock():
+    """a locked second stage: nothing without a key by any interface, everything with it until a reset"""
+    with tempfile.TemporaryDirectory(prefix="quadlane-test-") as folder:
+        nor = pathlib.Path(folder) / "nor.bin"
+        nor.write_bytes(chip_with(block_of(locked.image("vendor", board=NAME, kind="ram").read_bytes())))
+        locked.check_life("--board", NAME, "--load", FIRST, bootloader=None, nor=nor, program=ASLEEP_BYTES, said=SAID)
 
 
 def test_ram_programs():

@@ -193,16 +193,17 @@ def test_terminal_keys():
 
 
 def test_later():
-    """with --wait boards that come later are taken, too, and none twice"""
+    """with --wait boards that come later are taken, too, and none twice, not even under another name"""
     with boards(2) as (there, environment):
         late = pathlib.Path(environment["QUADLANE_RUNTIME_DIR"]) / "board1.sock"
         late.rename(late.with_suffix(".later"))
-        process = start_tool("flash", "--all", "--wait", "4", "--json", BLINK, environment=environment)
+        process = start_tool("flash", "--all", "--wait", "4", "--no-boot", "--json", BLINK, environment=environment)
         time.sleep(1)
         late.with_suffix(".later").rename(late)
+        late.with_name("board0.sock").rename(late.with_name("again.sock"))
         output, said = process.communicate(timeout=20)
         check_equal(process.returncode, 0, f"exit code ({output}{said})")
-        check_equal({row["serial"] for row in json.loads(output)["boards"]}, {board.serial for board in there}, "boards")
+        check_equal([row["serial"] for row in json.loads(output)["boards"]], [board.serial for board in there], "boards")
 
 
 def test_verify():

@@ -11,6 +11,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STRING = r'"(?:[^"\\]|\\.)*"'
 BOARD_CALLS = ("machine_violation", "quadspi_violation", "nor_violation", "host_violation", "complain", "fail", "refuse",
                "fprintf", "snprintf")  # the last two to stderr, and into a buffer called `error`
+# Functions of host/ that put a reason into their message: "FILE is truncated or damaged: it ends within the ELF header".
+REASONS = ("fail_damaged", "fail_file", "fail_foreign", "fail_line", "fail_own", "fail_syntax", "fail_target", "fail_unsure", "fail_value")
 LETTERS_MIN = 6  # of a text that can be looked for
 
 
@@ -72,6 +74,15 @@ def tool():
         for text in texts(rest):
             if code != "QL_OK":
                 yield "host/status.c", known[code], text
+
+
+def reasons():
+    """Yields (where, reason) of those that are put into a message."""
+    for path, line, _, parts in calls("host", REASONS):
+        for part in parts:
+            if not re.search(r"\bconst char \*", part):
+                for text in texts(part):
+                    yield f"{path}:{line}", text
 
 
 def board():

@@ -36,7 +36,6 @@ SETTLE_S = 1.0  # a server that is still there after this time has started
 
 # What is not run here, and why; a pattern is looked for in the command, and in `PAGE: command`. `quadlane` and `quadlane-board` are at least asked whether they know these options.
 NOT_RUN = [
-    (r"^installing.md: ", "`make test-dist` does it, in bare roots"),
     (r"^sudo |^git clone", "changes the computer that runs the tests"),
     (r"^make demo$|^adding-a-board.md: make$", "part of `make check` by itself"),
     (r"^tests/board/test_boards\.py", "part of `make test` by itself"),
@@ -51,7 +50,7 @@ NOT_RUN = [
     (r"ST-LINK_gdbserver|-- st-util", "not Debian's, or needs a probe"),
     (r"^python3 (px_)?uploader\.py|^STM32_Programmer_CLI", "somebody else's program, which is not here"),
     (r"0x90F90000 build/firmware/sp_racing|^quadlane reset --bootloader$", "tests/board/test_second_stage.py does it"),
-    (r"^installing\.md: ", "tests/dist does it, with what `make dist` makes, in bare systems"),
+    (r"^installing\.md: ", "`make test-dist` does it, in bare systems"),
     (r"--board my_board", "a board that does not exist; tests/board/test_adding_a_board.py makes it"),
 ]
 STAYS = re.compile(r"^(?:\S*/)?quadlane (gdb-server|flash --watch)|debugger_wrapper\.sh")

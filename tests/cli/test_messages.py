@@ -29,10 +29,19 @@ def test_tool():
     check(not missing, "missing in docs/troubleshooting.md, in the section of their exit code, as `message`:\n" + "\n".join(missing))
 
 
+def test_reasons():
+    """each reason that stands behind such a sentence has its place in docs/troubleshooting.md, too"""
+    page = TOOL_PAGE.read_text()
+    found = list(messages.reasons())
+    check(len(found) > 40, f"only {len(found)} reasons in host/")
+    missing = [f"{where}: {text}" for where, text in found if f"`{text}`" not in page]
+    check(not missing, "missing in docs/troubleshooting.md:\n" + "\n".join(missing))
+
+
 def test_no_old_messages():
     """docs/troubleshooting.md has no sentence below an exit code that the tool does not say"""
     page = TOOL_PAGE.read_text()
-    known = {text for _, _, text in messages.tool()}
+    known = {text for _, _, text in messages.tool()} | {text for _, text in messages.reasons()}
     told = re.findall(r"^\| `([^`]+)` \|", "".join(section(page, code) for code in messages.codes().values()), re.M)
     old = [text for text in told if text not in known]
     check(not old, f"nobody says: {old}")
@@ -53,6 +62,9 @@ def test_board():
     check(len(found) > 300, f"only {len(found)} messages in sim/")
     missing = [f"{where}: {text}" for where, text in found if f"`{text}`" not in page]
     check(not missing, "missing in docs/troubleshooting-board.md:\n" + "\n".join(missing))
+    known = {text for _, text in found}
+    old = [text for text in re.findall(r"^- `([^`]+)`$", page, re.M) if text not in known]
+    check(not old, f"nobody says: {old}")
 
 
 def test_scripts_and_sdk():

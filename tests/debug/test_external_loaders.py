@@ -70,9 +70,10 @@ def test_flm_format():
         check_equal((address, elf.section("PrgData")[0]), (0, len(code)), "places of PrgCode and PrgData")
         address, device = elf.section("DevDscr")
         check_equal(address, elf.symbols["FlashDevice"], "FlashDevice")
-        version, title, kind, first, total, page, _, erased, _, _, *sectors = struct.unpack_from("<H128sH4IB3xII4I", device)
-        check(title.startswith(name.encode() + b" "), f"DevName {title}")
-        check_equal((version, kind, first, total, page, erased), (0x0101, 5, WINDOW, size, 4096, 0xFF), "FlashDevice")
+        version, title, kind, first, total, page, zero, erased, page_ms, sector_ms, *sectors = struct.unpack_from("<H128sH4IB3xII4I", device)
+        check_equal(title.rstrip(b"\0").decode(), f"{name} quad-SPI flash (quadlane)", "DevName")
+        check_equal((version, kind, first, total, page, zero, erased, page_ms, sector_ms),
+                    (0x0101, 5, WINDOW, size, 4096, 0, 0xFF, 1000, 10000), "FlashDevice")
         check_equal(sectors, [0x20000 if name == DUAL else 0x10000, 0, 0xFFFFFFFF, 0xFFFFFFFF], "sectors")
 
 
@@ -108,6 +109,12 @@ def stldr_works(name):
         outside = 3 << 16 | 1
         words = (len(data) + 4) // 4
         check_equal((loader.call("Verify", at + 300, buffer, words, outside), board.remote.register(1)), (0, sum(data)), "Verify")
+        # All 15 bytes that the two fields can name, also where the words have no more than that.
+        loader.write(buffer, bytes(15) + data[14:14 + 32] + bytes(15))
+        check_equal((loader.call("Verify", at + 300, buffer, 15, 13 << 16 | 15), board.remote.register(1)), (0, sum(data[14:46])),
+                    "Verify, many bytes outside")
+        for outside in (15 << 16, 15, 7 << 16 | 8):
+            check_equal((loader.call("Verify", at + 300, buffer, 2, outside), board.remote.register(1)), (0, 0), "Verify of no byte")
         check_equal(loader.call("CheckSum", at + 301, len(data) + 1, 7), sum(data) + 7, "CheckSum")
         check_equal(loader.call("Read", at + 299, 64, buffer), 1, "Read")
         check_equal(loader.read(buffer, 64), bytes(expected[299:363]), "what Read copied")
@@ -272,7 +279,9 @@ def test_bad_addresses():
             for address, size in ((WINDOW - 1, 2), (end - 1, 2), (end, 1), (0, 1), (PROGRAMS, 0), (PROGRAMS, 0xFFFFFFFF)):
                 check_equal(loader.call("Write", address, size, buffer), 0, f"Write {address:#x} {size:#x}")
                 check_equal(loader.call("Read", address, size, buffer), 0, f"Read {address:#x} {size:#x}")
-            check_equal(loader.call("Verify", end - 4, buffer, 2, 0), end - 4, "Verify over the end")
+            loader.write(buffer, 8 * b"\xff")
+            for address, words in ((end - 4, 2), (PROGRAMS, 0), (PROGRAMS, 0x40000001)):
+                check_equal(loader.call("Verify", address, buffer, words, 0), address, f"Verify {address:#x} {words:#x}")
         check_equal(board.statistics()["nor.erases"], 0, "erases")
         chip = board.chip_bytes(WINDOW, 16 << 20)
         check_equal(chip.count(0xFF), len(chip), "blank bytes")

@@ -3,7 +3,6 @@
 //
 // SPDX-License-Identifier: MIT
 #include <stdint.h>
-#include <string.h>
 
 #include "firmware/board.h"
 #include "firmware/loader/entry.h"

@@ -50,29 +50,36 @@ uint32_t stldr_mass_erase(void)
     return loader_erase_programs() ? DONE : FAILED;
 }
 
+static uint32_t sum_add(uint32_t sum, const uint8_t *bytes, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; ++i) {
+        sum += bytes[i];
+    }
+    return sum;
+}
+
 // The size counts from the word that the address lies in.
 uint32_t stldr_check_sum(uint32_t address, uint32_t size, uint32_t sum)
 {
     uint32_t length = size - address % 4;
     const uint8_t *bytes = size > address % 4 ? loader_bytes(address, length) : NULL;
-    for (uint32_t i = 0; bytes && i < length; ++i) {
-        sum += bytes[i];
-    }
-    return sum;
+    return bytes ? sum_add(sum, bytes, length) : sum;
 }
 
 // `outside`: how many bytes at the beginning (bits 3..0) and at the end (19..16) of the words are
 // not the user's.
 uint64_t stldr_verify(uint32_t address, const uint8_t *buffer, uint32_t words, uint32_t outside)
 {
-    uint32_t lead = outside & 0xF;
-    uint32_t end = 4 * words - (outside >> 16 & 0xF);
-    uint64_t sum = stldr_check_sum(address + lead, end, 0);
-    const uint8_t *bytes = loader_bytes(address, 4 * words);
+    const uint32_t size = words <= UINT32_MAX / 4 ? 4 * words : UINT32_MAX;
+    const uint8_t *bytes = loader_bytes(address, size);
     if (!bytes) {
         return address;
     }
-    for (uint32_t i = lead; i < end; ++i) {
+    uint32_t tail = outside >> 16 & 0xF;
+    uint32_t end = size > tail ? size - tail : 0;
+    uint32_t first = (outside & 0xF) < end ? outside & 0xF : end;
+    uint64_t sum = sum_add(0, bytes + first, end - first);
+    for (uint32_t i = first; i < end; ++i) {
         if (bytes[i] != buffer[i]) {
             return sum << 32 | (address + i);
         }

@@ -164,10 +164,17 @@ static void chip_write_page(uint32_t address, const uint8_t *bytes, uint32_t len
     QUADSPI(0x10) = length - 1;
     QUADSPI(0x14) = 0x02u | 1u << 8 | 1u << 10 | 2u << 12 | 1u << 24;
     QUADSPI(0x18) = address - CHIP_IN_SPACE;
-    for (uint32_t i = 0; i < length; ++i) {
-        while ((QUADSPI(0x08) >> 8 & 63u) >= 32) {
+    for (uint32_t i = 0, width; i < length; i += width) {
+        uint32_t word;
+        width = length - i < 4 ? 1 : 4;
+        while ((QUADSPI(0x08) >> 8 & 63u) + width > 32) {
         }
-        *(volatile uint8_t *)0x52005020u = bytes[i];
+        if (width == 1) {
+            *(volatile uint8_t *)0x52005020u = bytes[i];
+        } else {
+            __builtin_memcpy(&word, bytes + i, 4);
+            QUADSPI(0x20) = word;
+        }
     }
     while ((QUADSPI(0x08) & 1u << 1) == 0) {
     }
@@ -191,10 +198,16 @@ static void chip_read(uint32_t address, uint8_t *bytes, uint32_t length)
     QUADSPI(0x10) = length - 1;
     QUADSPI(0x14) = 0x0Bu | 1u << 8 | 1u << 10 | 2u << 12 | 8u << 18 | 1u << 24 | 1u << 26;
     QUADSPI(0x18) = address - CHIP_IN_SPACE;
-    for (uint32_t i = 0; i < length; ++i) {
-        while ((QUADSPI(0x08) >> 8 & 63u) == 0) {
+    for (uint32_t i = 0, width; i < length; i += width) {
+        width = length - i < 4 ? 1 : 4;
+        while ((QUADSPI(0x08) >> 8 & 63u) < width) {
         }
-        bytes[i] = *(volatile uint8_t *)0x52005020u;
+        if (width == 1) {
+            bytes[i] = *(volatile uint8_t *)0x52005020u;
+        } else {
+            const uint32_t word = QUADSPI(0x20);
+            __builtin_memcpy(bytes + i, &word, 4);
+        }
     }
     while ((QUADSPI(0x08) & 1u << 5) != 0) {
     }
