@@ -306,14 +306,17 @@ def test_bad_chips():
         check_equal(loader.call("SectorErase", PROGRAMS + 4096, PROGRAMS + 4096), 0, "SectorErase of a locked chip")
         check_equal(loader.call("Write", PROGRAMS, 4, loader.after), 0, "Write into a locked chip")
         check_around(loader, PROGRAMS, 4096 * b"\xff")
-        board.control("chip-status 00 02 60")
+        check_equal(board.control("chip-status 1C 02 60"), "ok\n", "chip-status")
         worn = PROGRAMS + 0x2010
         check_equal(board.control(f"wear-out {worn:#x} erase"), "ok\n", "wear-out")
         check_equal(loader.call("Init"), 1, "Init")
         check_equal(loader.call("SectorErase", worn, worn), 0, "SectorErase of a worn sector")
         loader.write(loader.after, bytes(range(16)))
         check_equal(loader.call("Write", PROGRAMS + 0x8000, 16, loader.after), 0, "Write over other data")
+        check_around(loader, PROGRAMS + 0x8000, b"", span=64)
         check_equal(loader.call("Write", PROGRAMS, 16, loader.after), 1, "Write into erased bytes")
+        check_equal(board.control(f"wear-out {PROGRAMS + 40:#x} program"), "ok\n", "wear-out")
+        check_equal(loader.call("Write", PROGRAMS + 32, 16, loader.after), 0, "Write into worn cells")
 
 
 def test_openocd():
