@@ -6,6 +6,7 @@
 #include "host/cli/options.h"
 #include "host/cli/support.h"
 #include "host/gdb_kind.h"
+#include "host/install.h"
 #include "host/settings.h"
 
 #include <string.h>
@@ -55,11 +56,16 @@ static void offer_ports(const struct cursor *cursor)
 }
 
 // Several of them may stand in one word.
-static void offer_serials(const struct cursor *cursor)
+static struct cursor last_of_list(const struct cursor *cursor)
 {
     const char *comma = strrchr(cursor->word, ',');
-    const struct cursor last = {cursor->word,
-                                comma != NULL ? (int)(comma + 1 - cursor->word) : cursor->kept};
+    return (struct cursor){cursor->word,
+                           comma != NULL ? (int)(comma + 1 - cursor->word) : cursor->kept};
+}
+
+static void offer_serials(const struct cursor *cursor)
+{
+    const struct cursor last = last_of_list(cursor);
     offer_boards(&last, true);
 }
 
@@ -98,12 +104,17 @@ static void offer_colors(const struct cursor *cursor)
 
 static void offer_ways(const struct cursor *cursor)
 {
-    offer_list(cursor, "dfu openocd maker");
+    for (enum ql_via via = QL_VIA_DFU; via <= QL_VIA_MAKER; via++)
+        offer(cursor, ql_via_name(via), "");
 }
 
 static void offer_permissions(const struct cursor *cursor)
 {
-    offer_list(cursor, "everything read write settings protect");
+    const struct cursor last = last_of_list(cursor);
+    if (strchr(cursor->word, ',') == NULL)
+        offer(cursor, cli_permissions(QL_PERMIT_ALL), "");
+    for (uint32_t bit = QL_PERMIT_READ; bit <= QL_PERMIT_PROTECT; bit <<= 1)
+        offer(&last, cli_permissions(bit), "");
 }
 
 static void offer_settings(const struct cursor *cursor)

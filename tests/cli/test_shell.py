@@ -165,6 +165,7 @@ def test_candidates():
         check(len(offered) > 1, f"{words}: {offered}")
         for word in offered:
             check(word in page, f"{words}: {word} is not in the help page")
+    check_equal(candidates("keys", "--allow", "read,w"), ["read,write"], "a list")
     for words in (["nosuchverb", ""], ["flash", "--nosuch="], ["nosuchverb", "--x"], ["info", "--color", "x"]):
         check_equal(candidates(*words), [], f"{words}")
     check_equal(candidates("gdb-server", "--", "openocd", "-f", ""), [":files"], "the server's arguments")
