@@ -54,6 +54,7 @@ struct update {
     uint64_t end_ns;       // when END was sent last
     uint64_t end_first_ns; // when it was sent first
     bool complete;
+    bool verifying; // shown
 };
 
 static const struct ql_operation *operation(const struct update *update, uint32_t number)
@@ -87,12 +88,9 @@ static int make_sums(struct update *update)
     return 0;
 }
 
-static void show(const struct update *update)
+static void show_phase(const struct update *update, enum ql_phase phase)
 {
     const struct ql_update_request *request = update->request;
-    const bool all = update->end_pending && update->board.executed == update->count;
-    const enum ql_phase phase =
-        all || update->board.state == QL_UPDATE_VERIFYING ? QL_PHASE_VERIFYING : QL_PHASE_WRITING;
     const struct ql_progress progress = {
         .phase = phase,
         .done = request->before_bytes + update->byte_sums[update->board.executed],
@@ -102,6 +100,18 @@ static void show(const struct update *update)
         .now_ns = ql_link_now(update->link),
     };
     ql_observe(update->connection->observer, &progress);
+}
+
+// The board reads back when all is written, so the end of writing is told first.
+static void show(struct update *update)
+{
+    const bool all = update->end_pending && update->board.executed == update->count;
+    const bool verifying = all || update->board.state == QL_UPDATE_VERIFYING;
+    if (update->count > 0 && (!verifying || !update->verifying))
+        show_phase(update, QL_PHASE_WRITING);
+    if (verifying)
+        show_phase(update, QL_PHASE_VERIFYING);
+    update->verifying = verifying;
 }
 
 static int fail_record(struct update *update)

@@ -5,7 +5,6 @@
 
 #include "host/gdb.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #define USB_WAIT_NS (4 * QL_NS_PER_S)
@@ -145,7 +144,6 @@ static int run(struct cli *cli)
                                            .as_jlink = wish->as_jlink,
                                            .internal_flash = wish->internal_flash};
     int result = check_arguments(cli);
-    signal(SIGPIPE, SIG_IGN);
     if (result == 0)
         result = serve(cli, &options);
     cli->exit_code = wish->as_jlink ? jlink_code(result) : 0;

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -471,7 +470,6 @@ static int run(struct cli *cli)
 {
     static struct monitor monitor;
     monitor = (struct monitor){.cli = cli, .clock = ql_clock_system()};
-    signal(SIGPIPE, SIG_IGN); // or the terminal would stay as it is then
     keyboard_init(&monitor.keyboard);
     int result = set_up(&monitor);
     if (result == 0)

@@ -62,8 +62,8 @@ static void add_project_file(struct config *config)
     }
 }
 
-static int fail_line(const struct config *config, const struct config_entry *entry,
-                     const char *text, struct ql_failure *failure)
+int config_fail(const struct config *config, const struct config_entry *entry, const char *text,
+                struct ql_failure *failure)
 {
     ql_fail(failure, QL_CONFIGURATION, "%.160s:%u: %.200s", config->files[entry->file].path,
             entry->line, text);
@@ -141,7 +141,7 @@ static int take_setting(struct config *config, struct config_entry *entry, char 
 {
     char *sign = strchr(text, '=');
     if (sign == NULL)
-        return fail_line(config, entry, "this is neither NAME = VALUE nor [VERB]", failure);
+        return config_fail(config, entry, "this is neither NAME = VALUE nor [VERB]", failure);
     *sign = '\0';
     const char *value = trim(sign + 1);
     entry->option = option_find(trim(text));
@@ -149,7 +149,7 @@ static int take_setting(struct config *config, struct config_entry *entry, char 
     if (problem != NULL) {
         char sentence[200];
         snprintf(sentence, sizeof sentence, "%.80s: %s", trim(text), problem);
-        return fail_line(config, entry, sentence, failure);
+        return config_fail(config, entry, sentence, failure);
     }
     entry->value =
         is_path(entry->option) ? resolve(&config->files[entry->file], value) : strdup(value);
@@ -166,11 +166,20 @@ static int take_line(struct config *config, struct config_entry *entry, char *li
     const size_t length = strlen(text);
     if (length == 0 || text[0] == '#' || text[0] == ';')
         return 0;
+    for (size_t i = 0; i < length; i++) {
+        if (iscntrl((unsigned char)text[i]) && text[i] != '\t')
+            return config_fail(config, entry, "there is a control character in it", failure);
+    }
     if (text[0] != '[')
         return take_setting(config, entry, text, failure);
-    text[length - (text[length - 1] == ']' ? 1 : 0)] = '\0';
-    entry->verb = cli_find_verb(trim(text + 1));
-    return entry->verb != NULL ? 0 : fail_line(config, entry, "there is no such verb", failure);
+    if (text[length - 1] != ']')
+        return config_fail(config, entry, "a line that begins with [ is [VERB], no more", failure);
+    text[length - 1] = '\0';
+    const char *name = trim(text + 1);
+    char sentence[100];
+    snprintf(sentence, sizeof sentence, "[%.60s]: there is no such verb", name);
+    entry->verb = cli_find_verb(name);
+    return entry->verb != NULL ? 0 : config_fail(config, entry, sentence, failure);
 }
 
 static int take_text(struct config *config, size_t file, char *text, struct ql_failure *failure)
@@ -213,6 +222,7 @@ static int read_file(struct config *config, size_t index, bool named, struct ql_
         return 0;
     if (result != 0) {
         failure->code = QL_CONFIGURATION;
+        ql_hint(failure, "--config FILE names a configuration file, /dev/null none");
         return -QL_CONFIGURATION;
     }
     file->there = true;

@@ -41,6 +41,9 @@ struct config {
 int config_load(struct config *config, const struct cli *cli, struct ql_failure *failure);
 // Takes the options that the command line has left open for this verb.
 int config_apply(struct config *config, struct cli *cli);
+// What is wrong with this line.
+int config_fail(const struct config *config, const struct config_entry *entry, const char *text,
+                struct ql_failure *failure);
 // Says which of a failed command's options came from a file.
 void config_tell(const struct config *config, FILE *file);
 

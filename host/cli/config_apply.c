@@ -47,10 +47,7 @@ static int use(const struct config *config, struct config_entry *entry, struct c
     if (result == 0)
         return 0;
     memcpy(sentence, cli->failure.sentence, sizeof sentence);
-    ql_fail(&cli->failure, QL_CONFIGURATION, "%.160s:%u: %.200s", config->files[entry->file].path,
-            entry->line, sentence);
-    ql_hint(&cli->failure, "put the line right or take it out; --config /dev/null reads no file");
-    return -QL_CONFIGURATION;
+    return config_fail(config, entry, sentence, &cli->failure);
 }
 
 // Where --serial means something else (install: a probe's), the line for all verbs does not count.

@@ -6,10 +6,12 @@
 #include "host/cli/config.h"
 #include "host/discovery.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct cli_verb *const cli_verbs[] = {
     &cli_flash,
@@ -50,13 +52,15 @@ bool cli_was_interrupted(void)
     return interrupted != 0;
 }
 
-// The first signal ends the work in good order; a second one ends the program.
+// The first signal ends the work in good order; a second one ends the program. A reader of the
+// output that goes away (`| head`) ends nothing: a board would be left half written.
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
 }
 
 static uint64_t started_ns;
@@ -150,6 +154,20 @@ static void print_failure(const struct cli *cli, int result)
         config_tell(cli->config, stderr);
 }
 
+// Was all of stdout taken? If its reader went away, the tool ends as any other one in a pipe.
+static int close_output(int result)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || result != 0)
+        return result;
+    if (poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    fprintf(stderr, "quadlane: the output cannot be written\n");
+    return -QL_FILE_UNWRITABLE;
+}
+
 int main(int count, char **words)
 {
     static struct cli cli; // too large for some stacks
@@ -168,9 +186,6 @@ int main(int count, char **words)
             print_failure(&cli, result);
     }
     json_decref(cli.result);
-    if (fflush(stdout) != 0 && result == 0) {
-        fprintf(stderr, "quadlane: the output cannot be written\n");
-        result = -QL_FILE_UNWRITABLE;
-    }
+    result = close_output(result);
     return result != 0 && cli.exit_code != 0 ? cli.exit_code : -result;
 }

@@ -60,11 +60,6 @@ void progress_show(struct progress *progress, const struct ql_progress *now)
     if (progress->mode == PROGRESS_NONE ||
         (ql_phase_is_waiting(now->phase) && now->total < SHORT_WAIT_MS))
         return;
-    // The board reads back when all is written.
-    if (meter->active && meter->phase == QL_PHASE_WRITING && now->phase == QL_PHASE_VERIFYING) {
-        meter->last.done = meter->last.total;
-        meter->last.done_us = meter->last.total_us;
-    }
     if (meter->active && meter->phase != now->phase)
         progress_finish(progress);
     const bool begins = meter_take(meter, now);

@@ -63,7 +63,6 @@ static void serve(const struct several *several, const struct several_board *boa
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) // it had ended before
         _exit(QL_INTERRUPTED);
-    signal(SIGPIPE, SIG_IGN);
     json_object_clear(cli->result);
     cli->options |= CLI_JSON; // nothing on stdout
     cli->port = board->port;

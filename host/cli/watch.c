@@ -259,7 +259,7 @@ static int run(struct watch *watch)
         // A signal ends the sleep early.
         if (!cli_was_interrupted())
             ql_clock_sleep(&watch->clock, pause_ns);
-        if (cli_was_interrupted()) {
+        if (cli_was_interrupted() || ferror(stdout)) {
             cli_say(watch->cli, "ended\n");
             return 0;
         }

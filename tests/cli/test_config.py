@@ -94,7 +94,9 @@ def test_paths():
 def test_mistakes():
     """a line that cannot be understood ends with 95, says file, line and what is wrong, and stops every verb but --help"""
     for line, words in [("colour = always", "colour: there is no such option"), ("just words", "neither NAME = VALUE nor"),
-                        ("[flush]", "there is no such verb"), ("serial =", "serial: the value is missing"),
+                        ("[flush]", "[flush]: there is no such verb"),
+                        ("[flash", "a line that begins with [ is [VERB]"), ("[flash] # mine", "is [VERB], no more"),
+                        ("\x1b[31mwait = 1", "a control character"), ("serial =", "serial: the value is missing"),
                         ("full = 1", "full: the value is yes or no"), ("yes = yes", "belongs on the command line"),
                         ("force = yes", "belongs on the command line"), ("json = yes", "belongs on the command line"),
                         ("[info]\nfull = yes", "full: the verb does not take this option"),
@@ -113,7 +115,7 @@ def test_mistakes():
         check_tool(here.tool("info", "--config", here.inside / "missing"), 95, "there is no file")
         here.user.unlink()
         here.user.mkdir()
-        check_tool(here.tool("info"), 95, "is a directory")
+        check_tool(here.tool("info"), 95, ["is a directory", "--config FILE"])
         check_equal(json.loads(here.tool("info", "--json").stdout)["error"]["code"], "configuration", "code")
 
 

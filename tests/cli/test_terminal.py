@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import pyte
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent / "board")]
 from fake_board import FakeBoard  # noqa: E402
-from harness import ROOT, TOOL, Board, blink_with_data, check, check_equal, run_tests  # noqa: E402
+from harness import ROOT, TOOL, Board, blink_with_data, check, check_equal, check_tool, run_tests  # noqa: E402
 
 PROGRAM = struct.pack("<II", 0x24080000, 0x90100009) + bytes(range(256)) * 1600
 ROWS = 24
@@ -112,12 +113,25 @@ def test_no_control_characters():
         with place() as (file, own):
             run = Run("flash", "--no-boot", file, environment={**own, **environment})
             check_equal(run.code, 0, f"exit code ({run.text})")
-            check("\x1b" not in run.text and "writing: 90 %\r\n" in run.text, run.text)
+            check("\x1b" not in run.text and "writing: 100 %\r\nverifying" in run.text, run.text)
             check(re.search(r"\r(?!\n)", run.text) is None, run.text)
     for words in (["flash", "--no-boot", "--full"], ["flash", "--all", "--no-boot"], ["verify", "--all"], ["verify"]):
         with place() as (file, own):
             run = subprocess.run([TOOL, *words, file], capture_output=True, text=True, env={**os.environ, **own}, timeout=20)
             check(re.search(r"[^\x20-\x7e\n]", run.stdout + run.stderr) is None, f"{words}: {run}")
+
+
+def test_closed_pipe():
+    """a reader that goes away does not stop the work at the board; then the tool ends as others do in a pipe"""
+    for words in (["--port", "0.sock"], ["--all"]):
+        with place() as (file, environment):
+            board = environment["QUADLANE_RUNTIME_DIR"]
+            words = [word.replace("0.sock", f"unix:{board}/0.sock") for word in words]
+            run = subprocess.Popen([TOOL, "flash", "--no-boot", *words, file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, env={**os.environ, **environment})
+            run.stdout.close()
+            check_equal(run.wait(30), -signal.SIGPIPE, "exit code")
+            check_tool(tool("verify", *words, file, environment=environment), 0)
 
 
 def test_several():

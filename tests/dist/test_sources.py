@@ -39,7 +39,7 @@ def test_same_bytes():
     with tempfile.TemporaryDirectory(prefix="quadlane-test-elsewhere-") as folder:
         subprocess.run(["tar", "-x", "-C", folder, "-f", ARCHIVE], check=True)
         tree = f"{folder}/{ARCHIVE.name.removesuffix('.tar.xz')}"
-        made = subprocess.run(["make", "dist"], cwd=tree, capture_output=True, text=True, timeout=550, umask=0o077,
+        made = subprocess.run(["make", "dist"], cwd=tree, capture_output=True, text=True, timeout=1100, umask=0o077,
                               env={**os.environ, "TZ": "Pacific/Auckland", "LC_ALL": "C.UTF-8", "MAKEFLAGS": "",
                                    "LIBRARIES_ARM64": str(PACKAGING / "libraries_arm64")})
         check_equal(made.returncode, 0, f"make dist: {made.stdout[-2000:]}{made.stderr[-2000:]}")

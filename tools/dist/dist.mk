@@ -9,4 +9,4 @@ dist:
 test-dist: dist
 	@$(MAKE) --no-print-directory -j $(JOBS) $(BUILD)/sdk/console/console.elf $(BUILD)/quadlane-board \
 	    $(BUILD)/firmware/h750_w25q128-flash.bin
-	@tests/run --limit 600 $(sort $(wildcard tests/dist/test_*.py))
+	@tests/run --limit 1200 $(sort $(wildcard tests/dist/test_*.py))
