@@ -279,6 +279,10 @@ static int take_boards(struct cli *cli, uint64_t option, const char *value)
             list[(*count)++] = word;
         word = comma;
     }
+    if (*count == 0)
+        return ql_fail(&cli->failure, QL_USAGE, "%s needs a value",
+                       is_port ? "--port" : "--serial");
+    *(is_port ? &cli->port : &cli->serial) = list[*count - 1];
     return 0;
 }
 

@@ -219,8 +219,9 @@ def test_verify():
 def test_usage():
     """what does not go together is refused before any board is touched"""
     for words in [["--all", "--serial", "A"], ["--all", "--port", "/dev/null"], ["--all", "--touch", "/dev/null"],
-                  ["--serial", "A,B", "--port", "/dev/null"], ["--all", "--watch"]]:
+                  ["--serial", "A,B", "--port", "/dev/null"], ["--all", "--watch"], ["--serial", ","], ["--port", ""]]:
         check_tool(run_tool("flash", BLINK, *words), 2)
+    check_tool(run_tool("flash", BLINK, "--serial", "00FF,", "--wait", "0"), 40, "number 00FF found")
     check_tool(run_tool("info", "--all"), 2, "info does not take --all")
 
 

@@ -12,7 +12,7 @@ STRING = r'"(?:[^"\\]|\\.)*"'
 BOARD_CALLS = ("machine_violation", "quadspi_violation", "nor_violation", "host_violation", "complain", "fail", "refuse",
                "fprintf", "snprintf")  # the last two to stderr, and into a buffer called `error`
 # Functions of host/ that put a reason into their message: "FILE is truncated or damaged: it ends within the ELF header".
-REASONS = ("fail_damaged", "fail_file", "fail_foreign", "fail_line", "fail_own", "fail_syntax", "fail_target", "fail_unsure", "fail_value")
+REASONS = ("config_fail", "fail_damaged", "fail_file", "fail_foreign", "fail_own", "fail_syntax", "fail_target", "fail_unsure", "fail_value")
 LETTERS_MIN = 6  # of a text that can be looked for
 
 
