@@ -205,7 +205,7 @@ def test_monitor():
     # Somebody holds the port open: so the kernel gives it another name when it comes back.
     World.guest.check("for i in $(seq 250); do grep -q 'a program' /sys/class/tty/ttyACM0/device/../product && exit 0; "
                       "usleep 20000; done; exit 1")
-    World.guest.check("(exec 9<>/dev/ttyACM0; sleep 60) </dev/null >/dev/null 2>&1 & "
+    World.guest.check("(exec 9<>/dev/ttyACM0; exec sleep 60) </dev/null >/dev/null 2>&1 & echo $! >/tmp/holder; "
                       "mkfifo /tmp/keys; (exec 8<>/tmp/keys; quadlane monitor --wait 5 --log /tmp/log --until bye --seconds 60 "
                       "<&8 >/tmp/printed 2>/tmp/said; echo $? >/tmp/code) </dev/null >/dev/null 2>&1 & sleep 1; echo hello >/tmp/keys")
 
@@ -225,8 +225,9 @@ def test_monitor():
     tool("run", "/data/cdc_program.elf", "--wait", "10")
     World.guest.check("for i in $(seq 250); do [ $(grep -c 'is back' /tmp/said) = 2 ] && exit 0; usleep 40000; done; cat /tmp/said; exit 1")
     World.guest.check("echo bye >/tmp/keys; for i in $(seq 250); do [ -s /tmp/code ] && exit $(cat /tmp/code); usleep 40000; done; exit 1")
+    World.guest.check("kill $(cat /tmp/holder)")
     World.board.control("reset")
-    World.guest.check("for i in $(seq 250); do grep -q 1209 /sys/class/tty/ttyACM*/device/../idVendor && exit 0; usleep 20000; done; exit 1")
+    port_there()
 
 
 def updating():
