@@ -41,12 +41,11 @@ static void name_exception(uint32_t number, char name[32])
 static json_t *causes(const uint32_t *dump)
 {
     json_t *list = json_array();
-#define ADD_CFSR(bit, words)                                                                       \
-    if ((dump[QL_DUMP_CFSR] >> (bit)&1) != 0)                                                      \
+#define ADD(word, bit, words)                                                                      \
+    if ((dump[word] >> (bit)&1) != 0)                                                              \
         json_array_append_new(list, json_string(words));
-#define ADD_HFSR(bit, words)                                                                       \
-    if ((dump[QL_DUMP_HFSR] >> (bit)&1) != 0)                                                      \
-        json_array_append_new(list, json_string(words));
+#define ADD_CFSR(bit, words) ADD(QL_DUMP_CFSR, bit, words)
+#define ADD_HFSR(bit, words) ADD(QL_DUMP_HFSR, bit, words)
     QL_CFSR_CAUSES(ADD_CFSR)
     QL_HFSR_CAUSES(ADD_HFSR)
     return list;

@@ -195,6 +195,25 @@ def test_addresses():
 
 
 
+def test_new_build():
+    """a file that was built anew while the monitor runs counts from the next dump on"""
+    with terminal_pair() as (master, port), tempfile.TemporaryDirectory(prefix="quadlane-test-") as name:
+        elf = pathlib.Path(name) / "program.elf"
+        shutil.copy(FAST, elf)
+        address = next(at for at in range(0x90100400, 0x90101000, 2)
+                       if all(addr2line(one, at)[0][1].split(":")[1].isdigit() for one in (FAST, BLINK))
+                       and addr2line(FAST, at) != addr2line(BLINK, at))
+        with Monitor(port, "--elf", elf) as monitor:
+            monitor.wait(monitor.says, port)
+            for count, build in ((1, FAST), (2, BLINK)):
+                if count > 1:
+                    shutil.copy(build, elf)
+                os.write(master, f"fault: one\n  pc {address:08x}\nfault: end\nend {count}\n".encode())
+                monitor.wait(monitor.output, f"end {count}\n")
+                check_equal(told(monitor.output())[address], addr2line(build, address), f"dump {count}")
+            monitor.end()
+
+
 # key: the exception, why, the function that did it (None: the frame is lost), what is known of it
 CRASHES = {
     "n": ("MemManage", ["code where none may be executed"], None, ["lr", "calls_null", "deeper", "main"]),

@@ -79,8 +79,8 @@ class Shell:
         else:
             self.line("bind 'set bell-style none'; bind 'set completion-query-items 0'; bind 'set page-completions off'; "
                       "bind 'set show-all-if-ambiguous on'; PS1='" + PROMPT + "'")
-        self.line(f"source {SCRIPT[shell]}; echo rea''dy")
-        self.wait("ready")
+        self.line(f"source {SCRIPT[shell]}")
+        self.ready()
 
     def wait(self, text, limit_s=10):
         deadline = time.monotonic() + limit_s
@@ -88,6 +88,14 @@ class Shell:
             check(time.monotonic() < deadline, f"{text!r} is not in {self.shown!r}")
             if select.select([self.terminal], [], [], 0.1)[0]:
                 self.shown += os.read(self.terminal, 65536).decode(errors="replace")
+
+    def ready(self):
+        """Until the shell has done all that was typed, and edits a new line: what comes earlier is the terminal's."""
+        self.shown = ""
+        self.line("echo rea''dy")
+        self.wait("ready")
+        self.shown = self.shown.split("ready", 1)[1]
+        self.wait(PROMPT)
 
     def line(self, text):
         os.write(self.terminal, text.encode() + b"\n")
@@ -99,8 +107,7 @@ class Shell:
         for text in expected:
             self.wait(text)
         os.write(self.terminal, b"\x15")
-        self.line("echo cle''ared")
-        self.wait("cleared")
+        self.ready()
 
     def end(self):
         os.close(self.terminal)

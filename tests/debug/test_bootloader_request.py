@@ -12,7 +12,7 @@ from harness import check_tool, json_of, run_tests  # noqa: E402
 def documented():
     """The lines for GDB that docs/writing-a-program.md shows."""
     page = (ROOT / "docs/writing-a-program.md").read_text()
-    lines = re.search(r"```\n(monitor reset halt\n.*?)```", page, re.S)[1].splitlines()
+    lines = re.search(r"```gdb\n(monitor reset halt\n.*?)```", page, re.S)[1].splitlines()
     check(len(lines) == 5 and lines[-1] == "continue", str(lines))
     return lines[:-1]
 
