@@ -44,7 +44,7 @@ $(HOST_UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/asan/tests/unit/%.o $(HOST_A
 	$(CLANG) -fsanitize=address,undefined -o $@ $^ $(HOST_LIBRARIES) -lcmocka
 
 # Fuzz targets: everything of ours that the input reaches is compiled for coverage.
-HOST_FUZZ_TARGETS := $(addprefix $(BUILD)/fuzz/,fuzz_elf fuzz_hex fuzz_answers)
+HOST_FUZZ_TARGETS := $(addprefix $(BUILD)/fuzz/,fuzz_elf fuzz_hex fuzz_answers fuzz_console)
 FUZZ_PROGRAMS     += $(HOST_FUZZ_TARGETS)
 
 $(HOST_FUZZ_TARGETS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o \
@@ -53,3 +53,7 @@ $(HOST_FUZZ_TARGETS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o \
 	@mkdir -p $(@D)
 	tests/fuzz/host_seeds $* $(BUILD)/fuzz/found/$*
 	$(CLANG) -fsanitize=address,undefined,fuzzer -o $@ $^ $(HOST_LIBRARIES)
+
+# Whose addresses are named.
+$(BUILD)/fuzz/tests/fuzz/fuzz_console.o: ASAN_CFLAGS += -DPROGRAM='"$(BUILD)/sdk/blink/blink.elf"'
+$(BUILD)/fuzz/fuzz_console: | $(BUILD)/sdk/blink/blink.elf

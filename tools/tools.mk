@@ -101,7 +101,7 @@ install: installed
 	install -D -m 644 -t $(installed_pages) $(MAN_PAGES)
 	install -D -m 644 $(BUILD)/share/completion.bash $(installed_bash)
 	install -D -m 644 $(BUILD)/share/completion.zsh $(installed_zsh)
-	cp -R $(dir $(MANUAL)) $(installed_docs)/html && chmod -R u=rwX,go=rX $(installed_docs)/html
+	mkdir -p $(installed_docs)/html && cp -R $(dir $(MANUAL)). $(installed_docs)/html && chmod -R u=rwX,go=rX $(installed_docs)/html
 	-@[ -n "$(DESTDIR)" ] || udevadm control --reload 2>/dev/null || true
 
 uninstall:

@@ -191,10 +191,10 @@ def stop(process):
     process.communicate()
 
 
-def run_tool(*arguments, limit_s=60, environment=None):
+def run_tool(*arguments, limit_s=60, environment=None, cwd=ROOT):
     """Runs quadlane; returns the finished process with stdout and stderr as text."""
     return subprocess.run([str(part) for part in [TOOL, *arguments]], capture_output=True, text=True,
-                          timeout=limit_s, cwd=ROOT, stdin=subprocess.DEVNULL,
+                          timeout=limit_s, cwd=cwd, stdin=subprocess.DEVNULL,
                           env={**os.environ, **(environment or {})})
 
 

@@ -21,7 +21,7 @@ import dfu
 import harness
 import lockstep
 import px4
-from harness import PROGRAM_ADDRESS, ROOT, check, check_equal, check_tool
+from harness import PROGRAM_ADDRESS, ROOT, check, check_equal, check_tool, run_tool
 
 BUILD = ROOT / "build/test-keys"
 UIDS = ["003B002644415551454E414C", "003B002644415551454E414D"]
@@ -34,19 +34,13 @@ def board_id(uid):
     return hashlib.sha256(b"quadlane board id v1\0" + words).hexdigest()
 
 
-def tool(*arguments, cwd=ROOT, environment=None, limit_s=60):
-    return subprocess.run([str(part) for part in [harness.TOOL, *arguments]], capture_output=True, text=True, cwd=cwd,
-                          timeout=limit_s, stdin=subprocess.DEVNULL,
-                          env={**os.environ, "XDG_CONFIG_HOME": "/nonexistent", **(environment or {})})
-
-
 @functools.lru_cache
 def issuers():
     """A folder with the files of two issuers."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="quadlane-issuers-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in ("vendor", "other"):
-        check_tool(tool("keys", "issuer", folder / name), 0)
+        check_tool(run_tool("keys", "issuer", folder / name), 0)
     return folder
 
 
@@ -74,7 +68,7 @@ def image(issuer, generation=1, board="h750_w25q128", kind="flash"):
 
 
 def grant(file, board, issuer="vendor", *arguments):
-    check_tool(tool("keys", "grant", board, "--issuer", issuers() / f"{issuer}.key", "--keys", file, *arguments), 0)
+    check_tool(run_tool("keys", "grant", board, "--issuer", issuers() / f"{issuer}.key", "--keys", file, *arguments), 0)
     return json.loads(pathlib.Path(file).read_text())[board]
 
 

@@ -17,8 +17,8 @@ import tempfile
 import time
 
 import harness
-from harness import ROOT, check, check_equal, check_tool, json_of
-from locked import BUILD, UIDS, board_id, grant, image, issuers, key_bytes, locked_board, tool
+from harness import ROOT, check, check_equal, check_tool, json_of, run_tool as tool
+from locked import BUILD, UIDS, board_id, grant, image, issuers, key_bytes, locked_board
 from talk import Requests
 
 sys.path.insert(0, str(ROOT / "tests/cli"))

@@ -15,7 +15,7 @@ from harness import ROOT, check, check_equal, run_tests  # noqa: E402  (found by
 EXPECTED = {"bin/quadlane": 0o755, "bin/quadlane-board": 0o755, "lib/udev/rules.d/70-quadlane.rules": 0o644,
             "share/man/man1/quadlane.1": 0o644, "share/man/man1/quadlane-board.1": 0o644,
             "share/bash-completion/completions/quadlane": 0o644,
-            "share/doc/quadlane/README.md": 0o644,
+            "share/doc/quadlane/README.md": 0o644, "share/doc/quadlane/html/manual.html": 0o644,
             **{f"share/doc/quadlane/{page.relative_to(ROOT)}": 0o644 for page in (ROOT / "docs").rglob("*.md")},
             "share/quadlane/debug/openocd/h750_w25q128.cfg": 0o644,
             "share/quadlane/firmware/h750_w25q128-flash.bin": 0o644,
@@ -40,7 +40,11 @@ def files(folder):
 def installed(prefix):
     with tempfile.TemporaryDirectory(prefix="quadlane-test-") as folder:
         base = pathlib.Path(folder + prefix)
-        make("install", f"DESTDIR={folder}", *([] if prefix == "/usr/local" else [f"PREFIX={prefix}"]))
+        where = [f"DESTDIR={folder}", *([] if prefix == "/usr/local" else [f"PREFIX={prefix}"])]
+        make("install", *where)
+        once = files(folder)
+        make("install", *where)
+        check_equal(files(folder) ^ once, set(), "files that come with another `make install`")
         for name, mode in EXPECTED.items():
             check((base / name).is_file(), f"{base / name} is not there; there are {sorted(files(folder))}")
             check_equal((base / name).stat().st_mode & 0o777, mode, f"mode of {name}")
@@ -58,7 +62,7 @@ def installed(prefix):
         zsh = "vendor-completions" if prefix == "/usr" else "site-functions"
         check((base / f"share/zsh/{zsh}/_quadlane").read_text().startswith("#compdef quadlane\n"), "completion for zsh")
         (base / "bin/foreign").write_text("not ours")
-        make("uninstall", f"DESTDIR={folder}", *([] if prefix == "/usr/local" else [f"PREFIX={prefix}"]))
+        make("uninstall", *where)
         check_equal(files(base), {"bin/foreign"}, "what stays behind")
 
 

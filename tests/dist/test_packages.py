@@ -6,10 +6,8 @@ kept, too. The packages run with the copy for their world, without /proc and wit
 
 SPDX-License-Identifier: MIT
 """
-import pathlib
 import shutil
 import subprocess
-import tempfile
 
 from dist_files import DIST, PACKAGING, ROOT, dist_file, run_in  # also the path to the next one
 from harness import CONSOLE, check, check_equal, run_tests, wait_for
@@ -36,10 +34,13 @@ int main(void)
 class BareSystem:
     """A copy of the bare system in a folder; use it in a `with`."""
 
+    root = PACKAGING / "try"
+
     def __enter__(self):
         made = subprocess.run([ROOT / "tools/dist/bare_root", BARE], capture_output=True, text=True, timeout=500)
         check_equal(made.returncode, 0, made.stderr)
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="try-", dir=PACKAGING))
+        shutil.rmtree(self.root, ignore_errors=True)  # of a run that was killed
+        self.root.mkdir()
         subprocess.run(["cp", "-a", "--reflink=auto", f"{BARE}/.", self.root], check=True, timeout=120)
         return self
 
