@@ -6,15 +6,18 @@ They come from the tables behind --help, which is what they are compared with.
 SPDX-License-Identifier: MIT
 """
 import contextlib
+import fcntl
 import os
 import pathlib
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "board"))
@@ -69,6 +72,8 @@ class Shell:
     def __init__(self, shell, folder, environment):
         self.process, self.terminal = pty.fork()
         if self.process == 0:
+            # A shell would shift a line that is wider than its terminal; paths of temporary files are long.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 50, 400, 0, 0))
             os.chdir(folder)
             os.environ.update(environment, PATH=f"{TOOL.parent}:{os.environ['PATH']}", TERM="dumb", HOME=str(folder),
                               PS1=PROMPT, ZDOTDIR=str(folder))
