@@ -1,17 +1,15 @@
 // Which function and line of the source an address of a program belongs to.
 //
 // Written from the DWARF Debugging Information Format, version 5 (sections 3.3.8 "Inlinable and
-// Inlined Subroutines", 6.2 "Line Number Information"), the documentation of elfutils' libdw, and
-// the ELF for the Arm Architecture (bit 0 of a function's value says Thumb).
+// Inlined Subroutines", 6.2 "Line Number Information"), and the documentation of elfutils' libdw.
 //
 // SPDX-License-Identifier: MIT
 #include "host/addresses.h"
 
-#include "host/file.h"
+#include "host/elf_file.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
-#include <gelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,30 +18,12 @@
 struct ql_addresses {
     char *path;
     struct stat stamp; // of the file when it was read
-    uint8_t *bytes;
-    Elf *elf;
+    struct ql_elf_file file;
     Dwarf *dwarf; // a null pointer: no debug information
 };
 
-static int read_elf(struct ql_addresses *addresses, size_t size, struct ql_failure *failure)
-{
-    GElf_Ehdr header;
-    addresses->elf =
-        elf_version(EV_CURRENT) != EV_NONE ? elf_memory((char *)addresses->bytes, size) : NULL;
-    if (addresses->elf == NULL || gelf_getehdr(addresses->elf, &header) == NULL) {
-        ql_fail(failure, QL_IMAGE_DAMAGED, "%s is no ELF file that can be read", addresses->path);
-        ql_hint(failure, "it is the file that the linker leaves, not the .bin or .hex made of it");
-        return -QL_IMAGE_DAMAGED;
-    }
-    if (header.e_machine != EM_ARM || header.e_ident[EI_CLASS] != ELFCLASS32)
-        return ql_fail(failure, QL_IMAGE_MACHINE, "%s is no 32-bit ARM program", addresses->path);
-    addresses->dwarf = dwarf_begin_elf(addresses->elf, DWARF_C_READ, NULL);
-    return 0;
-}
-
 int ql_addresses_open(struct ql_addresses **addresses, const char *path, struct ql_failure *failure)
 {
-    size_t size = 0;
     struct ql_addresses *opened = calloc(1, sizeof *opened);
     *addresses = NULL;
     if (opened == NULL || (opened->path = strdup(path)) == NULL) {
@@ -52,14 +32,14 @@ int ql_addresses_open(struct ql_addresses **addresses, const char *path, struct 
     }
     if (stat(path, &opened->stamp) != 0)
         opened->stamp = (struct stat){0};
-    int result = ql_file_read(path, &opened->bytes, &size, failure);
-    if (result == 0)
-        result = read_elf(opened, size, failure);
-    if (result != 0)
+    const int result = ql_elf_file_open(&opened->file, path, failure);
+    if (result != 0) {
         ql_addresses_close(opened);
-    else
-        *addresses = opened;
-    return result;
+        return result;
+    }
+    opened->dwarf = dwarf_begin_elf(opened->file.elf, DWARF_C_READ, NULL);
+    *addresses = opened;
+    return 0;
 }
 
 void ql_addresses_close(struct ql_addresses *addresses)
@@ -68,9 +48,7 @@ void ql_addresses_close(struct ql_addresses *addresses)
         return;
     if (addresses->dwarf != NULL)
         dwarf_end(addresses->dwarf);
-    if (addresses->elf != NULL)
-        elf_end(addresses->elf);
-    free(addresses->bytes);
+    ql_elf_file_close(&addresses->file);
     free(addresses->path);
     free(addresses);
 }
@@ -95,8 +73,8 @@ void ql_addresses_refresh(struct ql_addresses **addresses)
 
 static bool is_code(const struct ql_addresses *addresses, uint32_t address)
 {
-    for (Elf_Scn *scan = elf_nextscn(addresses->elf, NULL); scan != NULL;
-         scan = elf_nextscn(addresses->elf, scan)) {
+    for (Elf_Scn *scan = elf_nextscn(addresses->file.elf, NULL); scan != NULL;
+         scan = elf_nextscn(addresses->file.elf, scan)) {
         GElf_Shdr section;
         if (gelf_getshdr(scan, &section) != NULL && section.sh_type != SHT_NOBITS &&
             (section.sh_flags & (SHF_ALLOC | SHF_EXECINSTR)) == (SHF_ALLOC | SHF_EXECINSTR) &&
@@ -158,28 +136,28 @@ static void set_call(struct ql_place *place, Dwarf_Die *unit, Dwarf_Die *inlined
 
 // The function of the symbol table that the address lies in; one written in assembly may have no
 // size.
+struct nearest {
+    uint32_t wanted;
+    uint64_t address;
+    const char *name;
+};
+
+static void take_nearer(void *context, const char *name, uint64_t address, const GElf_Sym *symbol)
+{
+    struct nearest *nearest = context;
+    const bool holds = nearest->wanted >= address &&
+                       (symbol->st_size == 0 || nearest->wanted - address < symbol->st_size);
+    if (holds && address >= nearest->address) {
+        nearest->address = address;
+        nearest->name = name;
+    }
+}
+
 static const char *find_symbol(const struct ql_addresses *addresses, uint32_t address)
 {
-    const char *name = NULL;
-    uint64_t nearest = 0;
-    for (Elf_Scn *scan = elf_nextscn(addresses->elf, NULL); scan != NULL;
-         scan = elf_nextscn(addresses->elf, scan)) {
-        GElf_Shdr section;
-        GElf_Sym symbol;
-        Elf_Data *data = NULL;
-        if (gelf_getshdr(scan, &section) == NULL || section.sh_type != SHT_SYMTAB ||
-            (data = elf_getdata(scan, NULL)) == NULL)
-            continue;
-        for (int i = 0; gelf_getsym(data, i, &symbol) != NULL; i++) {
-            const uint64_t first = symbol.st_value & ~UINT64_C(1);
-            if (GELF_ST_TYPE(symbol.st_info) != STT_FUNC || address < first || first < nearest ||
-                (symbol.st_size > 0 && address - first >= symbol.st_size))
-                continue;
-            nearest = first;
-            name = elf_strptr(addresses->elf, section.sh_link, symbol.st_name);
-        }
-    }
-    return name;
+    struct nearest nearest = {.wanted = address};
+    ql_elf_file_functions(&addresses->file, take_nearer, &nearest);
+    return nearest.name;
 }
 
 // From the innermost function outwards, as far as they were inlined. Returns how many places.
